@@ -1,0 +1,1 @@
+"""The telephone side: signalling, keypad, media plane, call records."""
