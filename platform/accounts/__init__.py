@@ -1,0 +1,1 @@
+"""Who organises: accounts and the API keys with which their programs speak to us."""
