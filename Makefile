@@ -1,0 +1,32 @@
+# make run    set everything up, then start Tollbridge
+# make test   set everything up, then run all tests (the slow ones too)
+# make check  lint, types and tests: exactly what CI runs
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint check set-up set-up-tests pjsua2 lock
+
+run: set-up
+	@exec $(BIN)/tollbridge serve
+
+test: set-up-tests
+	$(BIN)/pytest -n 2
+
+lint: set-up
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+set-up:
+	@$(PYTHON) scripts/set_up.py
+
+set-up-tests:
+	@$(PYTHON) scripts/set_up.py --tests
+
+# Build pjsua2 again, for example after it fell back to the four-line wheel.
+pjsua2:
+	@$(PYTHON) scripts/set_up.py --rebuild-pjsua2
+
+lock:
+	@PYTHON=$(PYTHON) scripts/lock.sh
