@@ -1,10 +1,10 @@
 """Errors of the accounts package.
 
-    AccountsError
-    ├── BadEmailError       not a mail address: the caller's fault
-    ├── EmailTakenError     an account with this address exists: the caller's fault
-    ├── UnknownAccountError there is no such account: the caller's fault
-    └── UnknownKeyError     no such API key, or revoked, or its account is disabled: the caller's fault
+AccountsError
+├── BadEmailError       not a mail address: the caller's fault
+├── EmailTakenError     an account with this address exists: the caller's fault
+├── UnknownAccountError there is no such account: the caller's fault
+└── UnknownKeyError     no such API key, or revoked, or its account is disabled: the caller's fault
 """
 
 from __future__ import annotations

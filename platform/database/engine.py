@@ -9,6 +9,8 @@ starts with BEGIN IMMEDIATE and queues for the write lock, unless its sessionmak
 PostgreSQL. psycopg 3; each connection is tested when it leaves the pool, so a restarted server costs no
 request, and every timeout is short, so that a lost one is noticed in seconds: nobody may wait for a
 database during a call.
+
+Error messages show statements without their values: a PIN or a caller's number must not reach a log that way.
 """
 
 from __future__ import annotations
@@ -40,8 +42,10 @@ def parse_url(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as exc:
-        raise BadDatabaseUrlError("the database URL cannot be read; it looks like sqlite:////folder/file.db "
-                             "or postgresql://user:password@host/name") from exc
+        raise BadDatabaseUrlError(
+            "the database URL cannot be read; it looks like sqlite:////folder/file.db "
+            "or postgresql://user:password@host/name"
+        ) from exc
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
@@ -61,6 +65,7 @@ def create_engine(url: str | URL, *, foreign_keys: bool = True) -> Engine:
         return _sqlite(parsed, foreign_keys=foreign_keys)
     return sqlalchemy.create_engine(
         parsed,
+        hide_parameters=True,
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
@@ -73,7 +78,7 @@ def create_engine(url: str | URL, *, foreign_keys: bool = True) -> Engine:
             "keepalives_count": 3,
             "application_name": "tollbridge",
             "options": "-c timezone=UTC -c statement_timeout=15000 -c lock_timeout=5000"
-                       " -c idle_in_transaction_session_timeout=60000",
+            " -c idle_in_transaction_session_timeout=60000",
         },
     )
 
@@ -96,6 +101,7 @@ def _read_only_options(engine: Engine) -> dict[str, Any]:
 def _sqlite(url: URL, *, foreign_keys: bool) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
+        hide_parameters=True,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_S,

@@ -63,8 +63,10 @@ def upgrade(url: str | URL, revision: str = "head") -> None:
             try:
                 command.upgrade(_config(connection), revision)
             except CommandError as exc:
-                raise MigrationError(f"{exc}; this program knows revisions up to {head()}: "
-                                     "install the version that made this database, or a newer one") from exc
+                raise MigrationError(
+                    f"{exc}; this program knows revisions up to {head()}: "
+                    "install the version that made this database, or a newer one"
+                ) from exc
             if connection.dialect.name == "sqlite":
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                 assert broken is None, f"a migration left a dangling reference: {broken}"

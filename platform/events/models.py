@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from database.base import Base
@@ -49,6 +49,7 @@ class Event(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revision: Mapped[int] = mapped_column(BigInteger, index=True)
 
     pins: Mapped[list[EventPin]] = relationship(back_populates="event", lazy="raise", order_by="EventPin.id")
 
@@ -62,18 +63,32 @@ class EventPin(Base):
 
     __tablename__ = "event_pin"
     __table_args__ = (
-        Index("uq_event_pin_pin_joinable", "pin", unique=True,
-              sqlite_where=text("joinable"), postgresql_where=text("joinable")),
+        Index(
+            "uq_event_pin_pin_joinable",
+            "pin",
+            unique=True,
+            sqlite_where=text("joinable"),
+            postgresql_where=text("joinable"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), index=True)
-    pin: Mapped[str] = mapped_column(String(12))
+    pin: Mapped[str] = mapped_column(String(12), index=True)
     role: Mapped[str] = mapped_column(String(16))
     joinable: Mapped[bool]
 
     event: Mapped[Event] = relationship(back_populates="pins", lazy="raise")
+
+
+class EventRevision(Base):
+    """The change counter: one row. An event carries its value at the event's last change."""
+
+    __tablename__ = "event_revision"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
 
 
 class EventSession(Base):

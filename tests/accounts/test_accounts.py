@@ -32,7 +32,7 @@ def test_the_key_is_not_stored_and_not_shown(sessions: sessionmaker[Session]) ->
     assert created.api_key not in repr(created)
     with sessions() as session:
         row = session.scalars(select(ApiKey)).one()
-        secret = created.api_key[-keys.SECRET_LENGTH:]
+        secret = created.api_key[-keys.SECRET_LENGTH :]
         assert secret not in row.prefix
         assert secret.encode() not in row.digest
 
@@ -41,7 +41,16 @@ def test_a_spoilt_key_opens_nothing(sessions: sessionmaker[Session]) -> None:
     with sessions.begin() as session:
         key = service.create_account(session, email="a@example.org", now=NOW).api_key
         other = "a" if key[-1] != "a" else "b"
-        for spoilt in ("", key[:-1], key + "a", key.lower(), key[3:], key[:-1] + other, "tb_" + "é" * 53, "\x00"):
+        for spoilt in (
+            "",
+            key[:-1],
+            key + "a",
+            key.lower(),
+            key[3:],
+            key[:-1] + other,
+            "tb_" + "é" * 53,
+            "\x00",
+        ):
             with pytest.raises(UnknownKeyError):
                 service.authenticate(session, spoilt)
 
@@ -69,8 +78,10 @@ def test_one_account_for_an_address(sessions: sessionmaker[Session]) -> None:
         service.create_account(session, email="b@example.org", now=NOW)
 
 
-@pytest.mark.parametrize("text", ["", "a", "@", "a@", "@b", "a b@c", "a@b@c", "a@b..c", "x" * 65 + "@b",
-                                  "a@" + "b" * 300, "a\x00@b.c"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "@", "a@", "@b", "a b@c", "a@b@c", "a@b..c", "x" * 65 + "@b", "a@" + "b" * 300, "a\x00@b.c"],
+)
 def test_bad_addresses_are_refused(sessions: sessionmaker[Session], text: str) -> None:
     with sessions() as session, pytest.raises(BadEmailError):
         service.create_account(session, email=text, now=NOW)

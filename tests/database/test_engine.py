@@ -28,8 +28,17 @@ def test_plain_postgresql_urls_mean_psycopg(scheme: str) -> None:
     assert parse_url(f"{scheme}://me:secret@db.example/tb").drivername == "postgresql+psycopg"
 
 
-@pytest.mark.parametrize("url", ["", "rubbish", "mysql://me:secret@host/x", "sqlite://", "sqlite:///:memory:",
-                                 "postgresql://me:secret@host:port/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "rubbish",
+        "mysql://me:secret@host/x",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://me:secret@host:port/x",
+    ],
+)
 def test_unusable_urls_are_refused_without_telling_the_password(url: str) -> None:
     with pytest.raises(BadDatabaseUrlError) as caught:
         create_engine(url)
@@ -90,7 +99,8 @@ def test_a_missing_sqlite_folder_is_an_outage(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(BACKEND == "sqlite", reason="needs a server that can be stopped")
 def test_a_stopped_server_is_an_outage_and_its_return_needs_no_help(
-        sessions: sessionmaker[Session], postgres_server: PostgresServer) -> None:
+    sessions: sessionmaker[Session], postgres_server: PostgresServer
+) -> None:
     with sessions() as session:
         session.execute(text("SELECT 1"))
     postgres_server.stop()

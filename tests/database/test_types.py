@@ -28,8 +28,9 @@ def test_a_moment_survives_the_round_trip_in_utc_milliseconds(sessions: sessionm
 
 
 def test_a_moment_before_1970_and_one_far_away_survive(sessions: sessionmaker[Session]) -> None:
-    for n, moment in enumerate((datetime(1969, 12, 31, 23, 59, 59, 1000, tzinfo=UTC),
-                                datetime(2999, 1, 1, tzinfo=UTC))):
+    for n, moment in enumerate(
+        (datetime(1969, 12, 31, 23, 59, 59, 1000, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC))
+    ):
         with sessions.begin() as session:
             session.add(account(moment, f"{n}@example.org"))
         with sessions() as session:

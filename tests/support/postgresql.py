@@ -70,21 +70,48 @@ class PostgresServer:
             shutil.chown(self._folder, user=self._user)
         data = self._folder / "data"
         subprocess.run(
-            [_binary("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8",
-             "--locale=C"],
-            check=True, stdout=subprocess.DEVNULL, user=self._user, group=self._group(), cwd=self._folder)
+            [
+                _binary("initdb"),
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=self._user,
+            group=self._group(),
+            cwd=self._folder,
+        )
 
     def start(self) -> None:
-        options = {"listen_addresses": "", "unix_socket_directories": str(self._folder), "fsync": "off",
-                   "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "16MB",
-                   "max_connections": "100", "logging_collector": "off"}
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._folder),
+            "fsync": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "16MB",
+            "max_connections": "100",
+            "logging_collector": "off",
+        }
         command = [_binary("postgres"), "-D", str(self._folder / "data")]
         for key, value in options.items():
             command += ["-c", f"{key}={value}"]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, user=self._user, group=self._group(), cwd=self._folder,
-                preexec_fn=_die_with_parent)
+                command,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                group=self._group(),
+                cwd=self._folder,
+                preexec_fn=_die_with_parent,
+            )
         deadline_s = time.monotonic() + 30
         while True:
             try:

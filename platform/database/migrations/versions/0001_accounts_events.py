@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
         sa.UniqueConstraint("room_pin", name="uq_event_room_pin"),
         sa.UniqueConstraint("url_name", name="uq_event_url_name"),
@@ -77,6 +78,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_event_account_id_status", "event", ["account_id", "status"])
+    op.create_index("ix_event_revision", "event", ["revision"])
+    revision_table = op.create_table(
+        "event_revision",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_event_revision"),
+    )
+    op.bulk_insert(revision_table, [{"id": 1, "value": 0}])
     op.create_table(
         "event_pin",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -89,8 +98,15 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_event_pin_event_id", "event_pin", ["event_id"])
-    op.create_index("uq_event_pin_pin_joinable", "event_pin", ["pin"], unique=True,
-                    sqlite_where=sa.text("joinable"), postgresql_where=sa.text("joinable"))
+    op.create_index("ix_event_pin_pin", "event_pin", ["pin"])
+    op.create_index(
+        "uq_event_pin_pin_joinable",
+        "event_pin",
+        ["pin"],
+        unique=True,
+        sqlite_where=sa.text("joinable"),
+        postgresql_where=sa.text("joinable"),
+    )
     op.create_table(
         "event_session",
         sa.Column("id", sa.String(36), nullable=False),
@@ -108,5 +124,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("event_session", "event_pin", "event", "api_key", "account"):
+    for table in ("event_session", "event_pin", "event_revision", "event", "api_key", "account"):
         op.drop_table(table)

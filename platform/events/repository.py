@@ -1,0 +1,92 @@
+"""Queries on events, PINs and sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, or_, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from events.models import Event, EventPin, EventRevision, EventSession
+
+
+def _visible(account_id: int) -> Select[Event]:
+    return select(Event).where(Event.account_id == account_id, Event.deleted_at.is_(None))
+
+
+def get(session: Session, *, account_id: int, event_id: int) -> Event | None:
+    query = _visible(account_id).where(Event.id == event_id).options(selectinload(Event.pins))
+    return session.scalars(query).one_or_none()
+
+
+def get_any(session: Session, event_id: int) -> Event | None:
+    """The event whoever owns it, deleted ones included."""
+    query = select(Event).where(Event.id == event_id).options(selectinload(Event.pins))
+    return session.scalars(query).one_or_none()
+
+
+def page(
+    session: Session, *, account_id: int, status: str | None, offset: int, limit: int
+) -> Sequence[Event]:
+    """The account's events, newest first."""
+    query = _visible(account_id).options(selectinload(Event.pins)).order_by(Event.id.desc())
+    if status is not None:
+        query = query.where(Event.status == status)
+    return session.scalars(query.offset(offset).limit(limit)).all()
+
+
+def pin_exists(session: Session, pin: str) -> bool:
+    """Whether any event, over or not, has or had this PIN."""
+    return session.scalar(select(EventPin.id).where(EventPin.pin == pin).limit(1)) is not None
+
+
+def room_pin_exists(session: Session, pin: str) -> bool:
+    return session.scalar(select(Event.id).where(Event.room_pin == pin).limit(1)) is not None
+
+
+def url_name_owner(session: Session, url_name: str) -> int | None:
+    """The id of the event with that address; deleted events give theirs back."""
+    return session.scalar(select(Event.id).where(Event.url_name == url_name))
+
+
+def next_revision(session: Session) -> int:
+    """The next number of the change counter.
+
+    The row stays locked until the transaction ends, so revisions become visible in their order: who has seen
+    revision n will never find a smaller one that was not there before.
+    """
+    statement = update(EventRevision).values(value=EventRevision.value + 1).returning(EventRevision.value)
+    return session.execute(statement).scalar_one()
+
+
+def current_revision(session: Session) -> int:
+    """The number of the last change that can be seen."""
+    return session.scalar(select(EventRevision.value)) or 0
+
+
+def changed_since(session: Session, *, revision: int, over_since: datetime) -> Sequence[Event]:
+    """Events changed after `revision`, with PINs. Those that were over before `over_since` are left out at
+    first.
+    """
+    query = select(Event).where(Event.revision > revision).options(selectinload(Event.pins))
+    if revision == 0:
+        query = query.where(or_(Event.status == "active", Event.updated_at >= over_since))
+    return session.scalars(query.order_by(Event.revision)).all()
+
+
+def sessions_of(session: Session, *, event_id: int, offset: int, limit: int) -> Sequence[EventSession]:
+    """The runs of an event, newest first."""
+    query = select(EventSession).where(EventSession.event_id == event_id)
+    query = query.order_by(EventSession.started_at.desc(), EventSession.id.desc())
+    return session.scalars(query.offset(offset).limit(limit)).all()
+
+
+def session_of(session: Session, *, event_id: int, session_id: str) -> EventSession | None:
+    query = select(EventSession).where(EventSession.event_id == event_id, EventSession.id == session_id)
+    return session.scalars(query).one_or_none()
+
+
+def open_sessions(session: Session, *, node_id: str) -> Sequence[EventSession]:
+    query = select(EventSession).where(EventSession.node_id == node_id, EventSession.ended_at.is_(None))
+    return session.scalars(query).all()

@@ -1,0 +1,224 @@
+"""What can be done with events. No function commits; the caller's transaction does.
+
+Every change takes a number from the change counter (`repository.next_revision`), from which the PIN
+directories of all processes learn what to read again, and notes it in `session.info`, so that the caller
+can refresh its own directory at once after the commit.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from events import pins, repository
+from events.errors import BadEventError, FieldProblem, UnknownEventError
+from events.fields import (
+    DEFAULT_REGISTRATION,
+    DEFAULT_SETTINGS,
+    RESERVED_URL_NAMES,
+    AccessType,
+    EventWishes,
+    RoomType,
+    Status,
+)
+from events.models import Event, EventPin, EventSession
+from events.passwords import hash_password
+from rooms.modes import Role
+
+CHANGED = "events_changed"
+"""Key in `session.info`: this transaction changed an event."""
+
+MEETING_CAPACITY = 25
+PAGE_SIZE = 250
+_DEFAULT_DURATION_MIN = 60
+_ATTEMPTS = 5
+
+
+def create_event(session: Session, *, account_id: int, wishes: EventWishes, now: datetime) -> Event:
+    """A new active event with one PIN per role. Raises BadEventError, NoPinLeftError."""
+    if wishes.name is None:
+        raise BadEventError([FieldProblem(field="name", message="is required")])
+    access_type = wishes.access_type or AccessType.OPEN
+    room_type = wishes.room_type or RoomType.WEBINAR
+    event = Event(
+        account_id=account_id,
+        name=wishes.name,
+        room_type=room_type,
+        permanent_room=bool(wishes.permanent_room),
+        access_type=access_type,
+        password_hash=_new_password_hash(access_type, wishes.password, None),
+        hash_listener=secrets.token_hex(12),
+        hash_presenter=secrets.token_hex(12),
+        hash_host=secrets.token_hex(12),
+        lobby_enabled=bool(wishes.lobby_enabled),
+        lobby_description=wishes.lobby_description or "",
+        starts_at=wishes.starts_at,
+        duration_min=wishes.duration_min or _DEFAULT_DURATION_MIN,
+        timezone=wishes.timezone or "UTC",
+        skin_id=wishes.skin_id or 1,
+        registration={**DEFAULT_REGISTRATION, **wishes.registration},
+        settings={**_default_settings(access_type), **wishes.settings},
+        capacity=MEETING_CAPACITY if room_type == RoomType.MEETING else None,
+        status=Status.ACTIVE,
+        created_at=now,
+        updated_at=now,
+        revision=0,
+    )
+    for attempt in range(_ATTEMPTS):
+        event.url_name = _free_url_name(session, wishes, event_id=None)
+        event.room_pin = pins.new_pin(lambda pin: repository.room_pin_exists(session, pin))
+        event.pins = [
+            EventPin(pin=_free_pin(session), role=role, joinable=True)
+            for role in (Role.PRESENTER, Role.PARTICIPANT)
+        ]
+        try:
+            with session.begin_nested():
+                session.add(event)
+        except IntegrityError:  # another process took the same name or PIN between our look and our insert
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            break
+    _touch(session, event, now)
+    return event
+
+
+def get_event(session: Session, *, account_id: int, event_id: int) -> Event:
+    """The account's event, PINs loaded. Raises UnknownEventError."""
+    event = repository.get(session, account_id=account_id, event_id=event_id)
+    if event is None:
+        raise UnknownEventError(f"there is no conference {event_id}")
+    return event
+
+
+def list_events(
+    session: Session,
+    *,
+    account_id: int,
+    status: Status | None = None,
+    page: int = 1,
+    page_size: int = PAGE_SIZE,
+) -> Sequence[Event]:
+    """One page (from 1) of the account's events, newest first, PINs loaded."""
+    return repository.page(
+        session, account_id=account_id, status=status, offset=(page - 1) * page_size, limit=page_size
+    )
+
+
+def update_event(session: Session, event: Event, *, wishes: EventWishes, now: datetime) -> None:
+    """Change what the wishes mention. Raises BadEventError."""
+    access_type = wishes.access_type or AccessType(event.access_type)
+    event.password_hash = _new_password_hash(access_type, wishes.password, event.password_hash)
+    event.access_type = access_type
+    if wishes.custom_room_url_name is not None:
+        event.url_name = _free_url_name(session, wishes, event_id=event.id)
+    if wishes.room_type is not None and wishes.room_type != event.room_type:
+        event.room_type = wishes.room_type
+        event.capacity = MEETING_CAPACITY if wishes.room_type == RoomType.MEETING else None
+    for name in (
+        "name",
+        "permanent_room",
+        "lobby_enabled",
+        "lobby_description",
+        "starts_at",
+        "duration_min",
+        "timezone",
+        "skin_id",
+    ):
+        value = getattr(wishes, name)
+        if value is not None:
+            setattr(event, name, value)
+    event.registration = {**event.registration, **wishes.registration}
+    event.settings = {**event.settings, **wishes.settings}
+    _touch(session, event, now)
+
+
+def delete_event(session: Session, event: Event, *, now: datetime) -> None:
+    """The event is gone for its organiser; its sessions and call records stay. Its address is free again."""
+    event.deleted_at = now
+    event.url_name = f"-{event.id}"
+    _make_over(event)
+    _touch(session, event, now)
+
+
+def finish_event(session: Session, event_id: int, *, now: datetime) -> bool:
+    """A run of the event was ended: a permanent room stays open, any other event is over. True when over."""
+    event = repository.get_any(session, event_id)
+    if event is None or event.permanent_room:
+        return False
+    if event.status == Status.ACTIVE:
+        _make_over(event)
+        _touch(session, event, now)
+    return True
+
+
+def list_sessions(
+    session: Session, event: Event, *, page: int = 1, page_size: int = PAGE_SIZE
+) -> Sequence[EventSession]:
+    """One page (from 1) of the runs of an event, newest first."""
+    return repository.sessions_of(session, event_id=event.id, offset=(page - 1) * page_size, limit=page_size)
+
+
+def get_session(session: Session, event: Event, *, session_id: str) -> EventSession:
+    """One run of the event. Raises UnknownEventError."""
+    found = repository.session_of(session, event_id=event.id, session_id=session_id)
+    if found is None:
+        raise UnknownEventError(f"conference {event.id} has no such session")
+    return found
+
+
+def _touch(session: Session, event: Event, now: datetime) -> None:
+    event.updated_at = now
+    event.revision = repository.next_revision(session)
+    session.info[CHANGED] = True
+    session.flush()
+
+
+def _make_over(event: Event) -> None:
+    event.status = Status.INACTIVE
+    for pin in event.pins:
+        pin.joinable = False
+
+
+def _default_settings(access_type: AccessType) -> dict[str, bool | str]:
+    """A shared phone PIN would let callers past the tokens, so a token event starts with the gateway off."""
+    return {**DEFAULT_SETTINGS, "phonegateway_enabled": access_type != AccessType.TOKEN}
+
+
+def _new_password_hash(access_type: AccessType, password: str | None, stored: str | None) -> str | None:
+    if access_type != AccessType.PASSWORD:
+        return None
+    if password is not None:
+        return hash_password(password)
+    if stored is None:
+        raise BadEventError([FieldProblem(field="password", message="is required when access_type is 2")])
+    return stored
+
+
+def _free_pin(session: Session) -> str:
+    return pins.new_pin(lambda pin: repository.pin_exists(session, pin))
+
+
+def _free_url_name(session: Session, wishes: EventWishes, *, event_id: int | None) -> str:
+    wanted = wishes.custom_room_url_name
+    if wanted is not None:
+        if repository.url_name_owner(session, wanted) not in (None, event_id):
+            raise BadEventError([FieldProblem(field="custom_room_url_name", message="is taken")])
+        return wanted
+    assert wishes.name is not None
+    stem = slug(wishes.name)
+    if stem not in RESERVED_URL_NAMES and len(stem) >= 3 and repository.url_name_owner(session, stem) is None:
+        return stem
+    return f"{stem}-{secrets.token_hex(4)}".lstrip("-")
+
+
+def slug(name: str) -> str:
+    """`name` as a path segment: letters without accents, digits, hyphens; may be empty."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-")
