@@ -1,0 +1,10 @@
+"""The RTP media plane: every sound in the system passes here.
+
+One worker process owns all sockets of a node and computes all its rooms as array operations,
+one tick of 20 ms for all legs at once.  The pieces, from the leaves up:
+
+- pure arithmetic: `wrap`, `g711`, `g722`, `resample`, `goertzel`, `level`
+- state of many legs as arrays, without I/O: `legs`, `stream`, `jitter`, `conceal`, `rfc4733`
+- one tick: `engine`, which takes packets and the time and returns packets
+- the outside: `sockets` (recvmmsg, sendmmsg), `worker` (the process), `client` (its owner)
+"""

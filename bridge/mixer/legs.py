@@ -1,0 +1,132 @@
+"""What the media plane knows of each leg, as columns of arrays.
+
+A leg's row number is its handle everywhere inside the worker.  Rows are handed out once per call and
+cleared on return; a column holds one fact for all legs, so a tick touches a few columns of all legs
+instead of all facts of one.
+
+Addresses: `expected` is where the caller's SDP says his sound comes from.  A leg is heard from its key
+(socket, source address) only.  It starts with the expected address; while it still waits for its first
+packet, a packet from elsewhere may latch it (see `latch`), after which nothing else is heard.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bridge.mixer.sockets import NAME_BYTES, address_keys, pack_address, unpack_address
+
+PCMU, PCMA, G722 = 0, 1, 2
+CODEC_NAMES = ("PCMU", "PCMA", "G722")
+NO_ROOM = -1
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaParameters:
+    """The negotiated media of one leg.  `dtmf_pt` None: keys come in-band."""
+
+    sock: int
+    codec: int
+    pt: int
+    dtmf_pt: int | None
+    remote_ip: str
+    remote_port: int
+    remote_rtcp_port: int
+    nat: bool
+    send: bool
+    receive: bool
+
+
+class Legs:
+    def __init__(self, capacity: int) -> None:
+        n = self.capacity = capacity
+        self.active = np.zeros(n, np.bool_)
+        self.codec = np.zeros(n, np.int64)
+        self.pt = np.full(n, -1, np.int64)
+        self.dtmf_pt = np.full(n, -1, np.int64)
+        self.sock = np.zeros(n, np.int64)
+        self.names = np.zeros((n, NAME_BYTES), np.uint8)
+        self.send = np.zeros(n, np.bool_)
+        self.receive = np.zeros(n, np.bool_)
+        self.waiting = np.zeros(n, np.bool_)
+        self.nat = np.zeros(n, np.bool_)
+        self.inband = np.zeros(n, np.bool_)
+        self.rtcp: list[tuple[str, int] | None] = [None] * n
+        self._keys = np.zeros(0, np.uint64)
+        self._key_rows = np.zeros(0, np.int64)
+
+    def add(self, row: int, media: MediaParameters) -> None:
+        assert not self.active[row]
+        self.active[row] = True
+        self.update(row, media)
+        self.waiting[row] = True
+
+    def update(self, row: int, media: MediaParameters) -> None:
+        """Take new media parameters; a new remote address makes the leg wait for it again."""
+        name = np.frombuffer(pack_address(media.remote_ip, media.remote_port), np.uint8)
+        moved = not np.array_equal(name, self.names[row])
+        if moved:
+            self.names[row] = name
+            self.waiting[row] = True
+        self.sock[row] = media.sock
+        self.codec[row] = media.codec
+        self.pt[row] = media.pt
+        self.dtmf_pt[row] = -1 if media.dtmf_pt is None else media.dtmf_pt
+        self.inband[row] = media.dtmf_pt is None
+        self.send[row] = media.send
+        self.receive[row] = media.receive
+        self.nat[row] = media.nat
+        self.rtcp[row] = (media.remote_ip, media.remote_rtcp_port)
+        self._index()
+
+    def remove(self, row: int) -> None:
+        self.active[row] = False
+        self.waiting[row] = False
+        self.names[row] = 0
+        self.rtcp[row] = None
+        self._index()
+
+    def remote(self, row: int) -> tuple[str, int]:
+        return unpack_address(self.names[row].tobytes())
+
+    def _index(self) -> None:
+        rows = np.flatnonzero(self.active)
+        keys = address_keys(self.names[rows], self.sock[rows])
+        order = np.argsort(keys)
+        self._keys = keys[order]
+        self._key_rows = rows[order]
+
+    def find(self, names: npt.NDArray[np.uint8], sock: Rows) -> Rows:
+        """Row of the leg that owns each source address, or -1.  (n, 28), (n,) → (n,)."""
+        if len(self._keys) == 0:
+            return np.full(len(sock), -1, np.int64)
+        keys = address_keys(names, sock)
+        place = np.searchsorted(self._keys, keys)
+        place[place == len(self._keys)] = 0
+        return np.where(self._keys[place] == keys, self._key_rows[place], -1)
+
+    def latch(self, name: bytes, sock: int, pt: int) -> int:
+        """Give a packet from an unknown source to the leg that waits for it, or -1.
+
+        Of the legs waiting on this socket that negotiated this payload type, the one whose SDP named the
+        packet's host wins; else, where NAT is allowed, the only one waiting.  Two waiting behind NAT on
+        one port cannot be told apart, so neither is latched: guessing would let a caller hear a stranger.
+        """
+        rows = np.flatnonzero(self.waiting & (self.sock == sock) & ((self.pt == pt) | (self.dtmf_pt == pt)))
+        if len(rows) == 0:
+            return -1
+        raw = np.frombuffer(name, np.uint8)
+        host = slice(8, 24) if raw[0] == 10 else slice(4, 8)
+        same_host = rows[(self.names[rows, host] == raw[host]).all(axis=1) & (self.names[rows, 0] == raw[0])]
+        if len(same_host) == 1:
+            row = int(same_host[0])
+        elif len(same_host) == 0 and len(rows) == 1 and self.nat[rows[0]]:
+            row = int(rows[0])
+        else:
+            return -1
+        self.names[row, : len(raw)] = raw
+        self.waiting[row] = False
+        self._index()
+        return row

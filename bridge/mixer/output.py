@@ -1,0 +1,279 @@
+"""What every leg is sent in a tick: a header of its own and the address of a payload it may share.
+
+Payload addresses come from a table of groups, one per room and codec, and one each for music and silence;
+`listen` says which group a leg belongs to.  Two kinds of legs are overridden after the look-up: those that
+speak right now (they hear the room without themselves) and those to whom a prompt is played.
+
+RTP headers stand ready in memory; per tick only sequence number and timestamp change.  The timestamp is the
+tick itself, so that a leg that was on hold comes back at the right time (RFC 3550 §5.1); the marker bit is
+set on the first packet after a pause (RFC 3551 §4.1).
+"""
+
+import G722
+import numpy as np
+import numpy.typing as npt
+
+from bridge.mixer.clips import FRAME_BYTES, Clip, silence_rows
+from bridge.mixer.g711 import ENCODE_ALAW, ENCODE_ULAW
+from bridge.mixer.legs import G722 as G722_CODEC
+from bridge.mixer.legs import PCMA, PCMU, Legs
+from bridge.mixer.rooms_mix import RoomSums
+from bridge.mixer.sockets import NAME_BYTES
+
+F32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+HEADER_BYTES = 12
+_SILENCE, _MUSIC = 0, 3  # first groups; each has one per codec
+_FIRST_ROOM = 6
+_OWN_CODER_TICKS = 50
+
+
+class _Playing:
+    __slots__ = ("clips", "play")
+
+    def __init__(self, play: int, clips: list[Clip]) -> None:
+        self.play, self.clips = play, clips
+
+
+class Output:
+    def __init__(self, capacity: int) -> None:
+        n = capacity
+        self.tick = 0
+        self.sent = np.zeros(n, np.int64)
+        self.played: list[tuple[int, int]] = []
+        """(row, play) of what has ended; the reader clears it."""
+        self.layout_changed = True
+        self.order = np.zeros(0, np.int64)
+        """Rows that are sent to, sorted by socket."""
+        self.payloads: U64 = np.zeros(0, np.uint64)
+        """Address of each one's payload, in `order`."""
+
+        self._headers = np.zeros((n, HEADER_BYTES), np.uint8)
+        self._header_base = np.uint64(self._headers.ctypes.data)
+        self._seq = np.zeros(n, np.int64)
+        self._ts_offset = np.zeros(n, np.int64)
+        self._mark = np.zeros(n, np.bool_)
+        self._pt = np.zeros(n, np.int64)
+        self._codec = np.zeros(n, np.int64)
+        self._place = np.full(n, -1, np.int64)  # row → place in order
+        self._group = np.zeros(n, np.int64)  # without the codec
+        self._order_group = np.zeros(0, np.int64)
+
+        self._silence = silence_rows()
+        silence = self._silence.ctypes.data + np.arange(3, dtype=np.uint64) * FRAME_BYTES
+        self._groups: U64 = np.tile(silence.astype(np.uint64), 2 + n)
+        self._silence_address = silence.astype(np.uint64)
+        self._sounding = np.zeros(0, np.int64)  # groups to silence again
+        self._frames = np.zeros((4 * n, FRAME_BYTES), np.uint8)
+        self._frames_base = self._frames.ctypes.data
+        self._used = 0
+        self._own: list[tuple[Ints, U64]] = []
+        self._has_alaw = False
+        self._listeners_wide: set[int] = set()
+
+        self._music: Clip | None = None
+        self._play_address: U64 = np.zeros(n, np.uint64)
+        self._play_left = np.zeros(n, np.int64)
+        self._playing: dict[int, _Playing] = {}
+        self._room_coders: dict[int, G722.G722] = {}
+        self._own_coders: dict[int, G722.G722] = {}
+        self._own_until = np.zeros(n, np.int64)
+
+    # Legs and what they listen to.
+
+    def add(self, row: int, *, ssrc: int, codec: int) -> None:
+        rng = np.random.default_rng()
+        self._headers[row] = 0
+        self._headers[row, 0] = 0x80
+        self._headers[row, 8:12] = np.frombuffer(ssrc.to_bytes(4, "big"), np.uint8)
+        self._seq[row] = int(rng.integers(1 << 16))
+        self._ts_offset[row] = int(rng.integers(1 << 32))
+        self._mark[row] = True
+        self._codec[row] = codec
+        self.sent[row] = 0
+        self._group[row] = _SILENCE
+        self._own_until[row] = 0
+
+    def remove(self, row: int) -> None:
+        self._play_left[row] = 0
+        self._playing.pop(row, None)
+        self._own_coders.pop(row, None)
+
+    def reset_room(self, slot: int) -> None:
+        self._room_coders.pop(slot, None)
+
+    def set_music(self, clip: Clip) -> None:
+        self._music = clip
+
+    def listen(self, row: int, *, hear: str, slot: int) -> None:
+        groups = {"silence": _SILENCE, "music": _MUSIC, "room": _FIRST_ROOM + 3 * slot}
+        self._group[row] = groups[hear]
+
+    def play(self, row: int, play: int, clips: list[Clip]) -> None:
+        """Replace what is played to the leg.  An empty list ends at once."""
+        self.stop_play(row)
+        self._playing[row] = _Playing(play, list(clips))
+        self._next_clip(row)
+
+    def stop_play(self, row: int) -> None:
+        self._play_left[row] = 0
+        self._playing.pop(row, None)
+
+    def _next_clip(self, row: int) -> None:
+        playing = self._playing[row]
+        if not playing.clips:
+            del self._playing[row]
+            self.played.append((row, playing.play))
+            return
+        clip = playing.clips[0]
+        self._play_address[row] = clip.address[int(self._codec[row])]
+        self._play_left[row] = clip.count
+
+    def arrange(self, legs: Legs) -> None:
+        """Take over who is sent to, from which socket, with what codec."""
+        rows = np.flatnonzero(legs.active & legs.send)
+        rows = rows[np.argsort(legs.sock[rows], kind="stable")]
+        paused = np.ones(len(self._mark), np.bool_)
+        paused[self.order] = False
+        self._mark[rows] |= paused[rows]
+        self._place[:] = -1
+        self._place[rows] = np.arange(len(rows))
+        self.order = rows
+        changed = np.flatnonzero((self._codec != legs.codec) & (self._play_left > 0))
+        self._pt[:] = legs.pt
+        self._codec[:] = legs.codec
+        for row in changed.tolist():
+            self._next_clip(row)  # begins the clip again in the new codec
+        self._has_alaw = bool((legs.codec[rows] == PCMA).any())
+        self._order_group = self._group[rows] + self._codec[rows]
+        wide = self._order_group[(self._codec[rows] == G722_CODEC) & (self._order_group >= _FIRST_ROOM)]
+        self._listeners_wide = set(((np.unique(wide) - _FIRST_ROOM) // 3).tolist())
+        self.payloads = np.zeros(len(rows), np.uint64)
+        self.layout_changed = True
+
+    # One tick: begin, rooms, speakers, finish.
+
+    def begin(self) -> None:
+        self._used = 0
+        self._own = []
+        for codec in range(3):
+            self._groups[self._sounding + codec] = self._silence_address[codec]
+        self._sounding = self._sounding[:0]
+
+    def _store(self, codes: npt.NDArray[np.uint8]) -> U64:
+        """Keep frames (n, 160) until the next tick; their addresses (n,)."""
+        first, self._used = self._used, self._used + len(codes)
+        self._frames[first : self._used] = codes
+        return (self._frames_base + np.arange(first, self._used) * FRAME_BYTES).astype(np.uint64)
+
+    def rooms(self, sums: RoomSums) -> None:
+        """One frame per room with sound and codec that is listened to."""
+        if len(sums.rooms) == 0:
+            return
+        groups = _FIRST_ROOM + 3 * sums.rooms
+        self._sounding = groups
+        pcm = _pcm16(sums.narrow).view(np.uint16)
+        self._groups[groups + PCMU] = self._store(ENCODE_ULAW.take(pcm))
+        if self._has_alaw:
+            self._groups[groups + PCMA] = self._store(ENCODE_ALAW.take(pcm))
+        if sums.wide is None:
+            return
+        for i, slot in enumerate(sums.rooms.tolist()):
+            if slot in self._listeners_wide:
+                coder = self._room_coders.get(slot)
+                if coder is None:
+                    coder = self._room_coders[slot] = G722.G722(16000, 64000)
+                self._groups[groups[i] + G722_CODEC] = self._store(_g722(coder, sums.wide[i]))[0]
+
+    def speakers_narrow(self, sums: RoomSums, frames: F32, rows: Ints, slots: Ints) -> None:
+        """The room without oneself, for those who add sound to it now."""
+        if len(rows) == 0:
+            return
+        pcm = _pcm16(sums.narrow[sums.place(slots)] - frames).view(np.uint16)
+        alaw = self._codec[rows] == PCMA
+        for mask, table in ((~alaw, ENCODE_ULAW), (alaw, ENCODE_ALAW)):
+            if mask.any():
+                self._own.append((rows[mask], self._store(table.take(pcm[mask]))))
+
+    def speakers_wide(self, sums: RoomSums, frames: F32, rows: Ints, room: Ints, tick: int) -> None:
+        """As `speakers_narrow`; each keeps his own coder for a second after speaking, since a change of
+        coder is a small click in his ear."""
+        self._own_until[rows] = tick + _OWN_CODER_TICKS
+        if len(rows) == 0 and not self._own_coders:
+            return
+        frame_of = {int(row): i for i, row in enumerate(rows.tolist())}
+        for row in list(self._own_coders):
+            if self._own_until[row] <= tick:
+                del self._own_coders[row]
+        silence = np.zeros(320, np.float32)
+        sounding = set(sums.rooms.tolist())
+        for row in {*frame_of, *self._own_coders}:
+            slot = int(room[row])
+            if slot in sounding and sums.wide is not None:
+                heard = sums.wide[int(sums.place(np.array([slot]))[0])]
+            else:
+                heard = silence
+            if row in frame_of:
+                heard = heard - frames[frame_of[row]]
+            coder = self._own_coders.get(row)
+            if coder is None:
+                coder = self._own_coders[row] = G722.G722(16000, 64000)
+            self._own.append((np.array([row]), self._store(_g722(coder, heard))))
+
+    def finish(self, tick: int) -> None:
+        """Choose each leg's payload and move its header on."""
+        self.tick = tick
+        if self._music is not None:
+            at = (tick % self._music.count) * FRAME_BYTES
+            self._groups[_MUSIC : _MUSIC + 3] = np.array(self._music.address, np.uint64) + np.uint64(at)
+        payloads = self._groups.take(self._order_group)
+        for rows, addresses in self._own:
+            listening = (self._place[rows] >= 0) & (self._group[rows] >= _FIRST_ROOM)
+            payloads[self._place[rows[listening]]] = addresses[listening]
+        playing = np.flatnonzero(self._play_left > 0)
+        if len(playing):
+            audible = playing[self._place[playing] >= 0]
+            payloads[self._place[audible]] = self._play_address[audible]
+            self._play_address[playing] += np.uint64(FRAME_BYTES)
+            self._play_left[playing] -= 1
+            for row in playing[self._play_left[playing] == 0].tolist():
+                self._playing[row].clips.pop(0)
+                self._next_clip(row)
+        self.payloads = payloads
+        rows = self.order
+        seq = self._seq[rows] = (self._seq[rows] + 1) & 0xFFFF
+        ts = (self._ts_offset[rows] + tick * FRAME_BYTES) & 0xFFFFFFFF
+        head = np.empty((len(rows), 7), np.uint8)
+        head[:, 0] = self._pt[rows] | (self._mark[rows] << 7)
+        head[:, 1:3] = seq.astype(">u2")[:, None].view(np.uint8)
+        head[:, 3:7] = ts.astype(">u4")[:, None].view(np.uint8)
+        self._headers[rows, 1:8] = head
+        self._mark[rows] = False
+        self.sent[rows] += 1
+
+    # For the socket, RTCP and tests.
+
+    def header_addresses(self) -> U64:
+        return (self._header_base + self.order.astype(np.uint64) * np.uint64(HEADER_BYTES)).astype(np.uint64)
+
+    def name_addresses(self, legs: Legs) -> U64:
+        return (legs.names.ctypes.data + self.order * NAME_BYTES).astype(np.uint64)
+
+    def header(self, row: int) -> bytes:
+        return self._headers[row].tobytes()
+
+    def ssrc(self, row: int) -> int:
+        return int.from_bytes(self._headers[row, 8:12].tobytes(), "big")
+
+    def rtp_timestamp(self, row: int) -> int:
+        return int(self._ts_offset[row] + self.tick * FRAME_BYTES) & 0xFFFFFFFF
+
+
+def _pcm16(frames: F32) -> npt.NDArray[np.int16]:
+    return np.clip(np.rint(frames), -32768, 32767).astype(np.int16)
+
+
+def _g722(coder: G722.G722, frame: F32) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(coder.encode(_pcm16(frame)), np.uint8)[None, :]
