@@ -1,0 +1,1 @@
+"""One record per call: facts, how they are measured, and how they reach the database whatever happens."""
