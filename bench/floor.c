@@ -30,6 +30,8 @@ static struct iovec rxv[BATCH], *txv;
 static struct sockaddr_in rxn[BATCH];
 static char rxb[BATCH][SIZE];
 
+static uint8_t seen[1 << 16];
+
 static double cpu(void) {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
@@ -43,7 +45,6 @@ int main(int argc, char **argv) {
     struct leg *leg = calloc(legs, sizeof *leg);
     char (*txb)[172] = calloc(legs, sizeof *txb);
     int *start = calloc(ports + 1, sizeof *start);
-    uint8_t *seen = calloc(1 << 16, 1);
     int known = 0, deep = 4 << 20;
     tx = calloc(legs, sizeof *tx);
     txv = calloc(legs, sizeof *txv);
@@ -74,7 +75,7 @@ int main(int argc, char **argv) {
             if (n > 0) received += n;
             if (t < warm)
                 for (int i = 0; i < n; i++) {
-                    uint16_t src = ntohs(rxn[i].sin_port);
+                    uint16_t src = ntohl(rxn[i].sin_addr.s_addr);
                     if (!seen[src] && known < legs) {
                         seen[src] = 1;
                         leg[known].addr = rxn[i];

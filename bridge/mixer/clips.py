@@ -61,7 +61,7 @@ class Clip:
 
     @property
     def count(self) -> int:
-        return self.frames.shape[1]
+        return int(self.frames.shape[1])
 
     def narrow(self) -> npt.NDArray[np.float32]:
         """The clip as 8 kHz sound in frames: (n, 160) float32."""

@@ -30,7 +30,7 @@ def pitch_lags(history: F32, block: int) -> Ints:
     match = np.einsum("nlw,nw->nl", earlier, recent)
     energy = np.einsum("nlw,nlw->nl", earlier, earlier)
     best = np.argmax(match / np.sqrt(energy + 1.0), axis=1)
-    return (high - best).astype(np.int64) * step
+    return np.asarray((high - best) * step, np.int64)
 
 
 def continue_history(history: F32, block: int) -> F32:

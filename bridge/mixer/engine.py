@@ -263,6 +263,14 @@ class Mixer:
         """(leg, row) of all legs."""
         return list(self._row_of.items())
 
+    def row(self, leg: int) -> int | None:
+        return self._row_of.get(leg)
+
+    def due(self, tick: int, every: int) -> list[tuple[int, int]]:
+        """(leg, row) of the legs whose turn it is, each once in `every` ticks."""
+        rows = np.flatnonzero((self._leg_of >= 0) & ((self._leg_of + tick) % every == 0))
+        return [(int(self._leg_of[row]), row) for row in rows.tolist()]
+
     def report(self, leg: int, row: int, *, final: bool) -> p.LegReport:
         reception = self.streams.report(row)
         heard = bool(reception.packets)

@@ -77,6 +77,7 @@ class Output:
         self._play_address: U64 = np.zeros(n, np.uint64)
         self._play_left = np.zeros(n, np.int64)
         self._playing: dict[int, _Playing] = {}
+        self._ended: list[Clip] = []  # their last frames are still to be sent
         self._room_coders: dict[int, G722.G722] = {}
         self._own_coders: dict[int, G722.G722] = {}
         self._own_until = np.zeros(n, np.int64)
@@ -158,6 +159,7 @@ class Output:
     def begin(self) -> None:
         self._used = 0
         self._own = []
+        self._ended.clear()
         for codec in range(3):
             self._groups[self._sounding + codec] = self._silence_address[codec]
         self._sounding = self._sounding[:0]
@@ -239,7 +241,7 @@ class Output:
             self._play_address[playing] += np.uint64(FRAME_BYTES)
             self._play_left[playing] -= 1
             for row in playing[self._play_left[playing] == 0].tolist():
-                self._playing[row].clips.pop(0)
+                self._ended.append(self._playing[row].clips.pop(0))
                 self._next_clip(row)
         self.payloads = payloads
         rows = self.order
@@ -262,7 +264,7 @@ class Output:
         return (legs.names.ctypes.data + self.order * NAME_BYTES).astype(np.uint64)
 
     def header(self, row: int) -> bytes:
-        return self._headers[row].tobytes()
+        return bytes(self._headers[row])
 
     def ssrc(self, row: int) -> int:
         return int.from_bytes(self._headers[row, 8:12].tobytes(), "big")

@@ -3,6 +3,8 @@
 import socket
 import zlib
 
+import numpy as np
+
 from bridge.mixer import rtcp
 from bridge.mixer.engine import Mixer
 
@@ -48,9 +50,8 @@ class Reports:
             self.malformed += 1
             return
         legs = self._mixer.legs
-        for _, row in self._mixer.rows():
-            if legs.sock[row] != sock or self._mixer.streams.ssrc[row] != heard.ssrc:
-                continue
+        mine = legs.active & (legs.sock == sock) & (self._mixer.streams.ssrc == heard.ssrc)
+        for row in np.flatnonzero(mine).tolist():
             if legs.remote(row)[0] != ip:
                 continue
             self._last_ns[row] = realtime_ns
@@ -66,8 +67,8 @@ class Reports:
     def send_due(self, tick: int, realtime_ns: int) -> None:
         """Send the reports of the legs whose turn it is."""
         mixer = self._mixer
-        for leg, row in mixer.rows():
-            if (leg + tick) % INTERVAL_TICKS == 0 and mixer.legs.send[row]:
+        for _, row in mixer.due(tick, INTERVAL_TICKS):
+            if mixer.legs.send[row]:
                 self._send(row, realtime_ns)
 
     def _send(self, row: int, realtime_ns: int) -> None:

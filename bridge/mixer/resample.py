@@ -16,7 +16,7 @@ _TAPS = 47
 def _half_band() -> npt.NDArray[np.float64]:
     n = np.arange(_TAPS) - _TAPS // 2
     taps = 0.5 * np.sinc(n / 2) * np.kaiser(_TAPS, 6.0)
-    return taps / taps.sum()
+    return np.asarray(taps / taps.sum())
 
 
 def _down_matrix(samples: int) -> F32:

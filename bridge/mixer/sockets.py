@@ -18,7 +18,6 @@ the kernel's.
 
 import ctypes
 import errno
-
 import socket
 import struct
 import sys
@@ -172,7 +171,8 @@ class Receiver:
 
     @property
     def truncated(self) -> npt.NDArray[np.bool_]:
-        return (self._hdr["flags"][: self.n] & _MSG_TRUNC) != 0
+        flags: npt.NDArray[np.uint32] = self._hdr["flags"][: self.n]
+        return np.not_equal(flags & _MSG_TRUNC, 0)
 
     @property
     def stamp_ns(self) -> npt.NDArray[np.int64]:
@@ -222,7 +222,8 @@ class Sender:
         self._iov["base"][: self.n, 1] = payloads
         for fd, first, end in self._runs:
             while first < end:
-                sent = _sendmmsg(fd, self._base + first * MSGHDR.itemsize, min(end - first, 1024), _MSG_DONTWAIT)
+                at = self._base + first * MSGHDR.itemsize
+                sent = _sendmmsg(fd, at, min(end - first, 1024), _MSG_DONTWAIT)
                 if sent > 0:
                     first += sent
                     continue

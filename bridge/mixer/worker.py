@@ -107,9 +107,8 @@ class Worker:
         self._ticks += 1
         if tick % _STATS_TICKS == 0:
             self._tell_stats()
-        for leg, row in mixer.rows():
-            if (leg + tick) % _REPORT_TICKS == 0:
-                mixer.events.append(self._report(leg, row))
+        for leg, row in mixer.due(tick + 1, _REPORT_TICKS):
+            mixer.events.append(self._report(leg, row))
 
     def _lay_out(self) -> None:
         output, legs = self._mixer.output, self._mixer.legs
@@ -201,14 +200,12 @@ class Worker:
         )
 
     def _remove(self, leg: int) -> None:
-        for known, row in self._mixer.rows():
-            if known == leg:
-                rtt = self._reports.rtt_ms(row)
-                report = self._mixer.remove(leg)
-                self._reports.reset(row)
-                assert report is not None
-                self._mixer.events.append(p.with_rtt(report, rtt))
-                return
+        row = self._mixer.row(leg)
+        report = self._mixer.remove(leg)
+        if row is None or report is None:
+            return
+        self._mixer.events.append(p.with_rtt(report, self._reports.rtt_ms(row)))
+        self._reports.reset(row)
 
     def _report(self, leg: int, row: int) -> p.LegReport:
         return p.with_rtt(self._mixer.report(leg, row, final=False), self._reports.rtt_ms(row))
