@@ -94,13 +94,13 @@ class EventRevision(Base):
 class EventSession(Base):
     """One run of an event: from the first person in the room until the end, or until the room is empty.
 
-    The id is a UUID made by the node that runs the room, so that a session can begin while the database is
-    away. `last_seen_at` is moved on while it runs; after a crash it is the best known end.
+    The id is made by the node that runs the room, so that a session can begin while the database is away.
+    `last_seen_at` is moved on while it runs; after a crash it is the best known end.
     """
 
     __tablename__ = "event_session"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), index=True)
     node_id: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -82,7 +82,7 @@ def sessions_of(session: Session, *, event_id: int, offset: int, limit: int) -> 
     return session.scalars(query.offset(offset).limit(limit)).all()
 
 
-def session_of(session: Session, *, event_id: int, session_id: str) -> EventSession | None:
+def session_of(session: Session, *, event_id: int, session_id: int) -> EventSession | None:
     query = select(EventSession).where(EventSession.event_id == event_id, EventSession.id == session_id)
     return session.scalars(query).one_or_none()
 

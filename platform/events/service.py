@@ -165,7 +165,7 @@ def list_sessions(
     return repository.sessions_of(session, event_id=event.id, offset=(page - 1) * page_size, limit=page_size)
 
 
-def get_session(session: Session, event: Event, *, session_id: str) -> EventSession:
+def get_session(session: Session, event: Event, *, session_id: int) -> EventSession:
     """One run of the event. Raises UnknownEventError."""
     found = repository.session_of(session, event_id=event.id, session_id=session_id)
     if found is None:

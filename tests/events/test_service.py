@@ -150,7 +150,7 @@ def test_a_deleted_event_is_gone_but_its_sessions_stay(
         event = create(session, account_id, custom_room_url_name="town-hall")
         session.add(
             EventSession(
-                id="s",
+                id=7,
                 event_id=event.id,
                 node_id="n",
                 started_at=NOW,
@@ -163,7 +163,7 @@ def test_a_deleted_event_is_gone_but_its_sessions_stay(
         assert create(session, account_id, custom_room_url_name="town-hall").url_name == "town-hall"
         with pytest.raises(UnknownEventError):
             service.get_event(session, account_id=account_id, event_id=event.id)
-        assert session.get(EventSession, "s") is not None
+        assert session.get(EventSession, 7) is not None
 
 
 def test_lists_come_in_pages_newest_first(sessions: sessionmaker[Session], account_id: int) -> None:

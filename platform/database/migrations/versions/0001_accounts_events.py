@@ -109,7 +109,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "event_session",
-        sa.Column("id", sa.String(36), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("event_id", sa.Integer(), nullable=False),
         sa.Column("node_id", sa.String(64), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),

@@ -1,0 +1,39 @@
+"""The web application: `create_app(services)` puts routes, errors and middleware together. It starts
+nothing.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from web import conferences, errors, lists, live, operations, pages, runs
+from web.middleware import Counting, JsonSuffix, SafeHeaders
+from web.services import Services
+
+DESCRIPTION = """\
+Plan events, watch and steer them while they run, and read their call records.
+
+Send your API key in the header X-Api-Key. Bodies may be JSON or forms, whose groups are written
+settings[phonegateway_enabled]=1. Answers are JSON, with or without .json at the end of the path. Lists come
+in pages (?page=2). Anything but success is answered with a message and a list of errors.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The ASGI application over these services."""
+    app = FastAPI(
+        title="Tollbridge HTTP API",
+        version=services.version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for module in (lists, conferences, live, runs, operations, pages):
+        app.include_router(module.router)
+    errors.install(app)
+    app.add_middleware(JsonSuffix)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(Counting, registry=services.registry)
+    return app

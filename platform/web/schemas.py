@@ -1,0 +1,195 @@
+"""What goes over the wire: the names and types of answers and bodies, as the OpenAPI page tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorEntry(BaseModel):
+    name: str = Field(description="The field at fault, or the slug of a refusal.")
+    message: str = Field(description="One sentence.")
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer other than success."""
+
+    message: str = Field(description="One sentence for people.")
+    errors: list[ErrorEntry] = Field(description="One entry per field or reason; may be empty.")
+
+
+class RoleHashes(BaseModel):
+    """Secrets with which links let people in, one per role."""
+
+    listener: str
+    presenter: str
+    host: str
+
+
+class Conference(BaseModel):
+    """A room: a webinar or a meeting, planned or permanent."""
+
+    id: int = Field(description="Number of the room; the `room` of all paths.")
+    room_type: str = Field(description="`meeting` or `webinar`.")
+    room_pin: int = Field(description="Nine digits with which the room is found on the web.")
+    name: str
+    name_url: str = Field(description="Last part of `room_url`.")
+    starts_at: str | None = Field(description="Planned start, ISO 8601, on the clocks of `timezone`.")
+    ends_at: str | None = Field(description="Planned end, ISO 8601, on the clocks of `timezone`.")
+    access_type: int = Field(description="1 open, 2 password, 3 token.")
+    lobby_enabled: bool
+    lobby_description: str = Field(description="Message for those who wait.")
+    registration_enabled: int = Field(description="1 when people register before the event.")
+    registration: dict[str, Any] = Field(description="`enabled` and `template`.")
+    status: str = Field(description="`active`, or `inactive` when the event is over.")
+    timezone: str
+    timezone_offset: int = Field(description="Seconds that `timezone` is ahead of UTC at the start.")
+    permanent_room: bool
+    access_role_hashes: RoleHashes
+    room_url: str
+    embed_room_url: str
+    phone_presenter_pin: int = Field(description="Digits that let a caller in as presenter.")
+    phone_listener_pin: int = Field(description="Digits that let a caller in as participant.")
+    skin_id: int
+    recorder_list: list[str]
+    settings: dict[str, Any] = Field(
+        description="Switches; `phonegateway_enabled` decides whether callers get in."
+    )
+    created_at: str
+    updated_at: str
+
+
+class RoomAnswer(BaseModel):
+    room: Conference
+
+
+class ConferenceAnswer(BaseModel):
+    conference: Conference
+
+
+class ConferenceLists(BaseModel):
+    active_conferences: list[Conference]
+    inactive_conferences: list[Conference]
+
+
+class Deleted(BaseModel):
+    conference: str = Field(description="`OK`.")
+
+
+class Registration(BaseModel):
+    enabled: bool | None = Field(None, description="Whether people register before the event.")
+    template: int | None = Field(None, description="Number of the registration form.")
+
+
+class SettingsWishes(BaseModel):
+    phonegateway_enabled: bool | None = Field(
+        None, description="Whether callers are let in; default 1, but 0 when `access_type` is 3."
+    )
+    thank_you_emails_enabled: bool | None = None
+    thank_you_page_url: str | None = None
+    recorder_autostart_enabled: bool | None = None
+    connection_tester_enabled: bool | None = None
+    room_invite_button_enabled: bool | None = None
+    social_media_sharing_enabled: bool | None = None
+    show_on_personal_page: bool | None = None
+    encryption_enabled: bool | None = None
+
+
+class ConferenceWishes(BaseModel):
+    """Fields of a new or changed room. As a form, groups are written `settings[phonegateway_enabled]=1`."""
+
+    name: str | None = Field(None, description="1 to 255 characters; required for a new room.")
+    room_type: str | None = Field(
+        None, description="`webinar` (default) or `meeting` (up to 25 participants)."
+    )
+    permanent_room: bool | None = Field(
+        None, description="1: can be used again and again; 0 (default): once."
+    )
+    access_type: int | None = Field(None, description="1 open (default), 2 password, 3 token.")
+    password: str | None = Field(None, description="4 to 128 characters; required when `access_type` is 2.")
+    custom_room_url_name: str | None = Field(
+        None, description="3 to 60 letters, digits, hyphens; default: from `name`."
+    )
+    lobby_enabled: bool | None = None
+    lobby_description: str | None = None
+    starts_at: str | None = Field(
+        None, description="`2026-12-01T10:00` on the clocks of `timezone`, or with an offset."
+    )
+    duration: str | None = Field(None, description="`h:mm`, from `0:01` to `24:00`; default `1:00`.")
+    timezone: str | None = Field(None, description="Such as `Europe/Paris`; default `UTC`.")
+    skin_id: int | None = None
+    registration: Registration | None = None
+    settings: SettingsWishes | None = None
+
+
+class LiveParticipant(BaseModel):
+    """One person in the room. Telephone numbers in names are masked."""
+
+    id: str
+    name: str
+    role: str = Field(description="`presenter` or `participant`.")
+    via: str = Field(description="`phone` or `web`.")
+    city: str | None = Field(description="City whose number was dialled.")
+    muted: bool
+    muted_by: str | None = Field(description="`self`, `presenter` or `mode`.")
+    talking: bool
+    floor: bool = Field(description="Has the floor (Q&A).")
+    question: int | None = Field(description="Place in the question queue, from 1.")
+    joined_at: str = Field(description="ISO 8601, UTC.")
+
+
+class LiveRoom(BaseModel):
+    """The room as it is now."""
+
+    open: bool = Field(description="Whether the room runs; false when nobody is or was in it.")
+    mode: str = Field(description="`presenters_only`, `qa`, `listen_only` or `discussion`.")
+    started: bool = Field(description="Whether those who waited were brought in.")
+    locked: bool = Field(description="Whether only presenters may enter.")
+    participants: list[LiveParticipant]
+
+
+class LiveCommand(BaseModel):
+    """An order to the room, the same as a presenter's key."""
+
+    command: str = Field(
+        description="`set_mode`, `mute`, `unmute`, `give_floor`, `take_floor`, `lock`, `unlock`, "
+        "`start`, `end` or `kick`."
+    )
+    participant_id: str | None = Field(
+        None,
+        description="Whom it is about: needed for `mute`, `unmute` and `kick`; `give_floor` without it means "
+        "the first in the queue, `take_floor` without it whoever has it.",
+    )
+    mode: str | None = Field(None, description="For `set_mode`.")
+
+
+class SessionEntry(BaseModel):
+    """One run of a room."""
+
+    id: int
+    total_visitors: int = Field(description="People who entered.")
+    max_visitors: int = Field(description="People at the same time, at most.")
+    start_date: str
+    end_date: str | None = Field(description="Null while it runs.")
+
+
+class GatewayEntry(BaseModel):
+    """A dial-in number."""
+
+    code: str = Field(description="Our name for the number; never changes.")
+    location: str = Field(description="City.")
+    value: str = Field(description="The number, E.164.")
+    geo: str = Field(description="Country, ISO 3166.")
+    display: str = Field(description="The number as it is printed.")
+    language: str = Field(description="Language of the prompts that callers hear.")
+
+
+class Pong(BaseModel):
+    ping: str = Field(description="`pong`.")
+
+
+class HealthAnswer(BaseModel):
+    status: str = Field(description="`ok` or `failing`.")
+    version: str
+    checks: dict[str, str] = Field(description="Part → `ok`, or what is wrong.")
