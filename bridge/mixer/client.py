@@ -39,7 +39,7 @@ class MixerError(Exception):
     """The media plane cannot do what was asked."""
 
 
-class NoPorts(MixerError):
+class NoPortsError(MixerError):
     """No RTP port of the range could be opened, or all legs are taken."""
 
 
@@ -88,14 +88,14 @@ class MixerClient:
     # Life.
 
     async def start(self) -> None:
-        """Open the ports and bring up the worker.  Raises NoPorts."""
+        """Open the ports and bring up the worker.  Raises NoPortsError."""
         for ip in self._addresses:
             for port in self._range:
                 if port % 2 or port + 1 not in self._range:
                     continue
                 self._open_pair(ip, port)
             if not any(key[0] == ip for key in self._sockets):
-                raise NoPorts(
+                raise NoPortsError(
                     f"no free pair of UDP ports on {ip} in {self._range.start}-{self._range.stop - 1}; "
                     "set TOLLBRIDGE_RTP_PORTS to a free range"
                 )
@@ -215,11 +215,11 @@ class MixerClient:
     def reserve(self, *, family: str) -> tuple[int, str, int]:
         """Take a leg and a port for a call that is about to be answered: (leg, address, RTP port).
 
-        family: "v4" or "v6".  Raises NoPorts when all legs are taken or the family is not served.
+        family: "v4" or "v6".  Raises NoPortsError when all legs are taken or the family is not served.
         """
         keys = [key for key in self._sockets if (":" in key[0]) == (family == "v6")]
         if not keys or len(self._legs) >= self.capacity:
-            raise NoPorts("all legs are taken" if keys else f"no RTP ports on IP{family}")
+            raise NoPortsError("all legs are taken" if keys else f"no RTP ports on IP{family}")
         waiting = dict.fromkeys(keys, 0)
         load = dict.fromkeys(keys, 0)
         for leg in self._legs.values():
@@ -386,7 +386,7 @@ class _Pipe(asyncio.Protocol):
         for body in self._reader.feed(data):
             self._client.take(p.event_decoder.decode(body))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._client.lost()
 
 

@@ -140,7 +140,9 @@ class Mixer:
     # One tick.
 
     def receive(self, batch: Batch, *, tick: int, tick_ns: int) -> None:
-        self.intake.receive(batch, tick=tick, tick_ns=tick_ns, on_key=self._on_key, on_latched=self._on_latched)
+        self.intake.receive(
+            batch, tick=tick, tick_ns=tick_ns, on_key=self._on_key, on_latched=self._on_latched
+        )
 
     def mix(self, tick: int) -> None:
         """Compute what everybody hears in this tick; `output` then holds it."""

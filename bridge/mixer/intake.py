@@ -248,7 +248,7 @@ class Intake:
                     self._restart(kept, i, arrival[i], tick)
             ticks = self._streams.ticks(rows, kept.ts)
             block = ticks // BLOCK
-        good, jumped = self._buffers.put(rows, block, blocks, arrival, tick)
+        good, jumped = self._buffers.put(rows, block, blocks, arrival)
         for i in jumped.tolist():
             row = int(rows[i])
             self._restart(kept, i, arrival[i], tick)

@@ -83,7 +83,7 @@ class JitterBuffers:
             self.store[row] = on
             self.head[row] = self.play[row]
 
-    def put(self, rows: Ints, block: Ints, blocks: Ints, arrival: Floats, tick: int) -> tuple[Mask, Ints]:
+    def put(self, rows: Ints, block: Ints, blocks: Ints, arrival: Floats) -> tuple[Mask, Ints]:
         """Place packets on their legs' timelines.  rows sorted, legs started.
 
         block: first block of each packet; blocks: its length; arrival: in blocks.

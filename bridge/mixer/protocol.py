@@ -88,7 +88,17 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = (
-    AddLeg | UpdateLeg | RemoveLeg | Place | LoadClip | DropClip | SetMusic | Play | StopPlay | RoomSound | Stop
+    AddLeg
+    | UpdateLeg
+    | RemoveLeg
+    | Place
+    | LoadClip
+    | DropClip
+    | SetMusic
+    | Play
+    | StopPlay
+    | RoomSound
+    | Stop
 )
 
 
@@ -161,7 +171,14 @@ class WorkerStats(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     cpu_s: float
 
 
-Event = Ready | KeyPressed | Talking | Played | Latched | LegReport | WorkerStats
+class LastHeard(msgspec.Struct, frozen=True, tag=True):
+    """Once a second: when each leg was last heard, by sound or by RTCP (CLOCK_REALTIME, ns)."""
+
+    legs: list[int]
+    rx_ns: list[int]
+
+
+Event = LastHeard | Ready | KeyPressed | Talking | Played | Latched | LegReport | WorkerStats
 
 command_decoder = msgspec.msgpack.Decoder(list[Command])
 event_decoder = msgspec.msgpack.Decoder(list[Event])

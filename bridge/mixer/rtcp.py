@@ -103,7 +103,8 @@ def parse(data: bytes) -> Heard | None:
                 high, low = struct.unpack_from(">II", data, at + 8)
                 sender_ntp = ((high & 0xFFFF) << 16) | (low >> 16)
             for i in range(first & 31):
-                about, loss, highest, jitter, last, delay = struct.unpack_from(">IIIIII", data, start + 24 * i)
+                fields = struct.unpack_from(">IIIIII", data, start + 24 * i)
+                about, loss, highest, jitter, last, delay = fields
                 lost = loss & 0xFFFFFF
                 blocks.append(
                     ReportBlock(

@@ -172,7 +172,8 @@ class Receiver:
     @property
     def truncated(self) -> npt.NDArray[np.bool_]:
         flags: npt.NDArray[np.uint32] = self._hdr["flags"][: self.n]
-        return np.not_equal(flags & _MSG_TRUNC, 0)
+        truncated: npt.NDArray[np.bool_] = (flags & _MSG_TRUNC).astype(np.bool_)
+        return truncated
 
     @property
     def stamp_ns(self) -> npt.NDArray[np.int64]:

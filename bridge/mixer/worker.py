@@ -230,6 +230,14 @@ class Worker:
             )
         )
         self._busy_ns.clear()
+        rows = self._mixer.rows()
+        sound = self._mixer.streams.last_arrival_ns
+        self._mixer.events.append(
+            p.LastHeard(
+                [leg for leg, _ in rows],
+                [max(int(sound[row]), self._reports.last_heard_ns(row) or 0) for _, row in rows],
+            )
+        )
 
 
 def main() -> None:

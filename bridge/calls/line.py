@@ -1,0 +1,39 @@
+"""What the switchboard asks of a way in, and of a call that came by it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bridge.cdr.record import CallerPresentation, Channel
+from bridge.numbers import DialInNumber
+
+
+class Line(Protocol):
+    """The signalling side of one call.  All methods return at once; the end is told by `Call.ended`."""
+
+    def hang_up(self, *, q850: int, text: str) -> None:
+        """End the call, answered or not."""
+        ...
+
+    def probe(self) -> None:
+        """Ask whether the far end still knows the call; `Call.probed` tells."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A call as it came in, in words that fit every way in."""
+
+    channel: Channel
+    source: str
+    """System that named the call."""
+    source_call_id: str
+    trunk: str
+    src_ip: str | None
+    caller_e164: str | None
+    caller_raw: str
+    caller_presentation: CallerPresentation
+    called_e164: str | None
+    number: DialInNumber | None
+    """Which of our numbers was dialled; None when it is not ours."""
+    setup_at: datetime

@@ -1,0 +1,261 @@
+"""Many calls: events from lines, mixer and rooms find their call here, and rooms their session.
+
+The switchboard also does what belongs to no single call: it opens and closes rooms and their sessions, has
+the mixer follow `AudioChanged`, asks silent lines whether they still live, and once a second saves where
+every open call has got to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from bridge.calls.booth import Booth
+from bridge.calls.call import Call, Desk
+from bridge.calls.line import Arrival, Line
+from bridge.calls.record import Record, first_facts
+from bridge.cdr.guard import PinGuard
+from bridge.cdr.q850 import CauseSource
+from bridge.cdr.record import HangupParty
+from bridge.cdr.store import CdrStore
+from bridge.ivr.announce import listeners
+from bridge.ivr.settings import IvrSettings
+from bridge.mixer import protocol as p
+from bridge.mixer.client import MixerClient, NoPortsError
+from events.directory import PinDirectory, PinEntry
+from events.session_book import SessionBook
+from rooms import events as e
+from rooms.live import LiveRooms
+from rooms.room import Room
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchboardSettings:
+    """Times in seconds; see the settings of the same names."""
+
+    node_id: str
+    version: str
+    media_timeout_s: float
+    room_idle_s: float
+    rejoin_s: float
+    discussion_limit: int
+    join_tones: bool
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of an event: its session and what the mixer calls its room."""
+
+    session_id: int
+    event_id: int
+    number: int
+    visitors: int = 0
+
+
+class BridgeFullError(Exception):
+    """No leg is free for another call."""
+
+
+class Switchboard:
+    def __init__(
+        self,
+        settings: SwitchboardSettings,
+        *,
+        mixer: MixerClient,
+        booth: Booth,
+        live: LiveRooms,
+        directory: PinDirectory,
+        guard: PinGuard,
+        cdrs: CdrStore,
+        sessions: SessionBook,
+        ivr: IvrSettings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._mixer, self._live, self._cdrs, self._sessions = mixer, live, cdrs, sessions
+        self._now = now
+        self._directory = directory
+        self._calls: dict[int, Call] = {}  # by leg
+        self._people: dict[str, Call] = {}  # by participant
+        self._runs: dict[str, _Run] = {}  # by room
+        self._next_room = 1
+        self._loop = asyncio.get_running_loop()
+        self._desk = Desk(
+            mixer=mixer,
+            booth=booth,
+            live=live,
+            directory=directory,
+            guard=guard,
+            ivr=ivr,
+            loop=self._loop,
+            now=now,
+            open_room=self._open_room,
+            entered=self._entered,
+            over=self._over,
+        )
+        self._unsubscribe = live.subscribe(self._on_room)
+        self._every_second: asyncio.TimerHandle | None = self._loop.call_later(1.0, self._second)
+        self.closing = False
+        self.calls_total = 0
+
+    @property
+    def calls(self) -> int:
+        """Calls that are up or being answered."""
+        return len(self._calls)
+
+    # Calls.
+
+    def arrive(self, arrival: Arrival, line: Line, *, family: str) -> tuple[Call, str, int]:
+        """Let a call in: the call, and the address and port at which the mixer awaits its sound.
+
+        Raises BridgeFullError.
+        """
+        self.calls_total += 1
+        try:
+            leg, ip, port = self._mixer.reserve(family=family)
+        except NoPortsError as exc:
+            raise BridgeFullError(str(exc)) from exc
+        facts = first_facts(arrival, node_id=self._settings.node_id, version=self._settings.version)
+        call = Call(self._desk, arrival=arrival, line=line, leg=leg, record=Record(facts, self._cdrs))
+        self._calls[leg] = call
+        return call, ip, port
+
+    def turn_away(self, arrival: Arrival, *, slug: str, sip_status: int, q850: int | None = None) -> None:
+        """Write down a call that was refused before it was let in."""
+        self.calls_total += 1
+        facts = first_facts(arrival, node_id=self._settings.node_id, version=self._settings.version)
+        Record(facts, self._cdrs).close(
+            slug=slug,
+            at=self._now(),
+            sip_status=sip_status,
+            q850=q850,
+            cause_source=CauseSource.BRIDGE,
+            party=HangupParty.BRIDGE,
+        )
+
+    def _over(self, call: Call) -> None:
+        self._calls.pop(call.leg, None)
+        if call.participant_id is not None:
+            self._people.pop(call.participant_id, None)
+
+    # The mixer.
+
+    def on_mixer(self, event: p.Event) -> None:
+        """An event from the media worker."""
+        if isinstance(event, p.LastHeard):
+            for leg, at in zip(event.legs, event.rx_ns, strict=True):
+                heard = self._calls.get(leg)
+                if heard is not None:
+                    heard.record.heard(at)
+            return
+        if isinstance(event, p.Ready | p.WorkerStats | p.Latched):
+            return
+        call = self._calls.get(event.leg)
+        if call is None:
+            return
+        match event:
+            case p.KeyPressed():
+                call.key(event.key, via="sound")
+            case p.Talking():
+                call.talking(event.on)
+            case p.Played():
+                call.played(event.play)
+            case p.LegReport():
+                call.report(event)
+
+    # Rooms.
+
+    def _open_room(self, entry: PinEntry) -> Room:
+        settings = self._settings
+        return self._live.open(
+            entry.room_id,
+            name=entry.name,
+            capacity=entry.capacity,
+            discussion_limit=settings.discussion_limit,
+            tones=settings.join_tones,
+            rejoin_s=settings.rejoin_s,
+        )
+
+    def _entered(self, call: Call, entry: PinEntry) -> None:
+        run = self._runs.get(entry.room_id)
+        if run is None:
+            session_id = self._sessions.open(entry.event_id, now=self._now())
+            run = self._runs[entry.room_id] = _Run(session_id, entry.event_id, self._next_room)
+            self._next_room += 1
+        call.record.note(session_id=str(run.session_id))
+        assert call.participant_id is not None
+        self._people[call.participant_id] = call
+
+    def _on_room(self, room_id: str, happened: Sequence[e.RoomEvent]) -> None:
+        run = self._runs.get(room_id)
+        room = self._live.get(room_id)
+        if run is None or room is None:
+            return
+        for event in happened:
+            match event:
+                case e.AudioChanged():
+                    for participant in event.participant_ids:
+                        call = self._people.get(participant)
+                        if call is not None and call.room_id == room_id:
+                            call.hear(room, run.number)
+                    continue
+                case e.Joined():
+                    run.visitors += 1
+                    self._sessions.visitors(run.session_id, total=run.visitors, present=room.headcount)
+                case e.Ended():
+                    del self._runs[room_id]
+                    self._sessions.close(run.session_id, now=self._now(), event_over=True)
+                    self._directory.mark_over(run.event_id)
+            self._tell(event, room)
+
+    def _tell(self, event: e.RoomEvent, room: Room) -> None:
+        wanted = listeners(event, room)
+        for participant in room.people() if wanted is None else wanted:
+            call = self._people.get(participant)
+            if call is not None:
+                call.room_event(event)
+
+    # Every second.
+
+    def _second(self) -> None:
+        self._every_second = self._loop.call_later(1.0, self._second)
+        now = self._now()
+        now_ns = int(now.timestamp() * 1e9)
+        silent_ns = int(self._settings.media_timeout_s * 1e9)
+        for call in self._calls.values():
+            answered = call.record.facts.answer_at
+            if answered is None:
+                continue
+            since = call.record.heard_ns or int(answered.timestamp() * 1e9)
+            if now_ns - max(since, call.asked_ns) > silent_ns:
+                call.asked_ns = now_ns
+                call.probe()
+        self._cdrs.checkpoint([call.record.checkpoint(now) for call in self._calls.values()])
+        self._sessions.touch(now=now)
+        for room_id in self._live.close_empty(now_s=self._loop.time(), idle_s=self._settings.room_idle_s):
+            run = self._runs.pop(room_id, None)
+            if run is not None:
+                self._sessions.close(run.session_id, now=now)
+
+    # The end.
+
+    async def close(self, *, wait_s: float = 5.0) -> None:
+        """Hang up all calls and wait until their records are closed."""
+        self.closing = True
+        for call in list(self._calls.values()):
+            call.hang_up("shutdown")
+        until = self._loop.time() + wait_s
+        while self._calls and self._loop.time() < until:
+            await asyncio.sleep(0.02)
+        if self._every_second is not None:
+            self._every_second.cancel()
+        self._unsubscribe()
+        for run in self._runs.values():
+            self._sessions.close(run.session_id, now=self._now())
+        self._runs.clear()
