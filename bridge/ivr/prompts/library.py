@@ -116,10 +116,9 @@ class PromptLibrary:
                 self._speaker.check(self._catalogue.chain(tag)[0].voice.name)
             except SpeechError as exc:
                 problems.append(f"speech for {tag}: {exc}")
-        problems += [
-            f"prompt recording {each}"
-            for each in self._recordings.problems(languages=self.languages(), keys=self._catalogue.prompt_keys())
-        ]
+        keys = self._catalogue.prompt_keys()
+        recordings = self._recordings.problems(languages=self.languages(), keys=keys)
+        problems += [f"prompt recording {each}" for each in recordings]
         try:
             self._cache_dir.mkdir(parents=True, exist_ok=True)
         except OSError as exc:

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "FULL_SCALE", "RATE_HZ", "Pcm16", "Samples", "active_level_db", "at_level", "limited", "silence", "to_pcm16",
-    "to_rate", "trimmed",
+    "FULL_SCALE", "RATE_HZ", "Pcm16", "Samples", "active_level_db", "at_level", "limited", "silence",
+    "to_pcm16", "to_rate", "trimmed",
 ]  # fmt: skip
 
 Pcm16: TypeAlias = npt.NDArray[np.int16]
