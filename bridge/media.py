@@ -1,7 +1,8 @@
 """Words about sound that signalling and mixer share: the codecs a telephone may use with us.
 
-RTP clock, PCM rate and bytes per frame are three different numbers. G.722 is the trap: RFC 3551 section 4.5.2 gives
-its RTP clock as 8,000 Hz, an old mistake kept for compatibility, although it carries sound sampled at 16,000 Hz.
+RTP clock, PCM rate and bytes per frame are three different numbers. G.722 is the trap: RFC 3551 section
+4.5.2 gives its RTP clock as 8,000 Hz, an old mistake kept for compatibility, although it carries sound
+sampled at 16,000 Hz.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reading `dialin_numbers.yaml`: every fault is found in one pass, each with the line it stands on.
 
-The YAML is composed to nodes rather than loaded to values, because only nodes know their line. Scalars are taken as
-text, so that YAML's own surprises (`NO` is false, `+49` is a number) cannot change what the operator wrote; where the
-text is then wrong, the fault says so.
+The YAML is composed to nodes rather than loaded to values, because only nodes know their line. Scalars are
+taken as text, so that YAML's own surprises (`NO` is false, `+49` is a number) cannot change what the
+operator wrote; where the text is then wrong, the fault says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import phonenumbers
 import yaml
 
-from bridge.numbers import E164, DialInNumber, Fault, NotE164, NumberBookError, NumberClass
+from bridge.numbers import E164, DialInNumber, Fault, NotE164Error, NumberBookError, NumberClass
 
 _KEYS = ("id", "number", "country", "language", "city", "display", "number_class", "as_published")
 _REQUIRED = _KEYS[:-1]
@@ -109,7 +109,9 @@ class _Reader:
         number_id = self._text(fields["id"], "id", _ID, "lower-case words joined by hyphens")
         country = self._text(fields["country"], "country", re.compile("[A-Z]{2}"), "two capital letters")
         language = self._text(fields["language"], "language", _LANGUAGE, "a tag like fr or pt-BR")
-        display = self._text(fields["display"], "display", re.compile(r".*\d.*"), "the number as pages print it")
+        display = self._text(
+            fields["display"], "display", re.compile(r".*\d.*"), "the number as pages print it"
+        )
         number_class = self._number_class(fields["number_class"])
         as_published = self._flag(fields.get("as_published"))
         city_en, city_fr = self._city(fields["city"])
@@ -164,7 +166,7 @@ class _Reader:
     def _number(self, node: yaml.Node, country: str, as_published: bool) -> E164 | None:
         try:
             number = E164(str(node.value))
-        except NotE164:
+        except NotE164Error:
             self._refuse(node, "'number' must be E.164: + and 7 to 15 digits, in quotes")
             return None
         try:
@@ -172,7 +174,7 @@ class _Reader:
         except phonenumbers.NumberParseException:
             self._refuse(node, f"{number} has no known country code")
             return None
-        regions = phonenumbers.region_codes_for_country_code(parsed.country_code)
+        regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
         if country and country not in regions and "001" not in regions:
             self._refuse(node, f"{number} is not a number of {country} but of {', '.join(regions)}")
         elif not phonenumbers.is_valid_number(parsed):

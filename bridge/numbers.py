@@ -1,16 +1,16 @@
 """Telephone numbers: the E.164 type, the book of dial-in numbers, and finding what was dialled.
 
-A SIP trunk may deliver the dialled number as `+33975129519`, `0033975129519`, in the national form of its country
-(`0975129519`), as bare digits (`33975129519`), with separators, or as an RFC 3966 local number with a context
-(`975129519;phone-context=+33`). All of them are brought to E.164 (ITU-T E.164: `+`, country code, at most 15 digits)
-here, at the edge; inside there is only `E164`.
+A SIP trunk may deliver the dialled number as `+33975129519`, `0033975129519`, in the national form of its
+country (`0975129519`), as bare digits (`33975129519`), with separators, or as an RFC 3966 local number with
+a context (`975129519;phone-context=+33`). All of them are brought to E.164 (ITU-T E.164: `+`, country code,
+at most 15 digits) here, at the edge; inside there is only `E164`.
 
-Numbers are checked against the numbering plans of libphonenumber when the book is loaded, and a book with faults is
-refused whole, naming every line at fault: better no start than a city that nobody can reach.
+Numbers are checked against the numbering plans of libphonenumber when the book is loaded, and a book with
+faults is refused whole, naming every line at fault: better no start than a city that nobody can reach.
 
 Errors:
     NumbersError
-    ├── NotE164            a text is not an E.164 number
+    ├── NotE164Error            a text is not an E.164 number
     └── NumberBookError    a number file has faults; `.faults` lists them
 """
 
@@ -33,7 +33,7 @@ class NumbersError(Exception):
     """Base of this module's errors."""
 
 
-class NotE164(NumbersError, ValueError):  # noqa: N818 - named after what it says
+class NotE164Error(NumbersError, ValueError):
     """A text is not an E.164 number."""
 
 
@@ -59,14 +59,14 @@ class E164:
     """A telephone number as `+` and 7 to 15 digits.
 
     Raises:
-        NotE164: `value` has another form.
+        NotE164Error: `value` has another form.
     """
 
     value: str
 
     def __post_init__(self) -> None:
         if not _E164.fullmatch(self.value):
-            raise NotE164("not an E.164 number: + and 7 to 15 digits")
+            raise NotE164Error("not an E.164 number: + and 7 to 15 digits")
 
     def __str__(self) -> str:
         return self.value
@@ -162,7 +162,8 @@ class NumberBook:
 def parse_number(raw: str, region: str | None = None) -> E164 | None:
     """A number in any form as E.164, or None when it is none that can exist.
 
-    Whether it is assigned is not asked: a caller's number only has to be dialable, not known to the plan's tables.
+    Whether it is assigned is not asked: a caller's number only has to be dialable, not known to the plan's
+    tables.
     """
     digits, international = _digits(raw)
     if not digits or not digits.isascii() or not digits.isdigit():
@@ -178,7 +179,7 @@ def parse_number(raw: str, region: str | None = None) -> E164 | None:
         return None
     try:
         return E164(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
-    except NotE164:
+    except NotE164Error:
         return None
 
 
@@ -188,7 +189,8 @@ def parse_caller(raw: str, region: str | None = None) -> E164 | None:
         return None
     number = parse_number(raw, region)
     if number is None and not raw.lstrip().startswith("+"):
-        # Trunks often send E.164 without its plus; a plan must know the number then, or any digits would pass.
+        # Trunks often send E.164 without its plus; a plan must know the number then, or any digits would
+        # pass.
         number = parse_number(f"+{raw.strip()}", None)
         if number is not None and not phonenumbers.is_valid_number(phonenumbers.parse(number.value)):
             return None
@@ -204,8 +206,8 @@ def _digits(raw: str) -> tuple[str, bool]:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         context = value.strip().strip('"').translate(_SEPARATORS)
-        # RFC 3966 section 5.1.5: a global context is the prefix that makes the local number global. A trunk 0 is
-        # no part of it, though some gateways leave it there.
+        # RFC 3966 section 5.1.5: a global context is the prefix that makes the local number global. A trunk
+        # 0 is no part of it, though some gateways leave it there.
         if name.strip().lower() == "phone-context" and re.fullmatch(r"\+[0-9]+", context):
             return context[1:] + user.lstrip("0"), True
     return user, False

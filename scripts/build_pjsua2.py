@@ -2,9 +2,10 @@
 
     python scripts/build_pjsua2.py [--force | --check]
 
-Run with the virtual environment's Python. The wheel lies in `$XDG_CACHE_HOME/tollbridge/pjsua2/<key>/`; the key is a
-hash of recipe, Python ABI and system, so a new recipe builds anew and an old one is found again. When no source can
-be had, or the compiler fails, the index's wheel is installed instead, and its four lines are announced.
+Run with the virtual environment's Python. The wheel lies in `$XDG_CACHE_HOME/tollbridge/pjsua2/<key>/`; the
+key is a hash of recipe, Python ABI and system, so a new recipe builds anew and an old one is found again.
+When no source can be had, or the compiler fails, the index's wheel is installed instead, and its four lines
+are announced.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from pjsua2_recipe import (
     FALLBACK_REQUIREMENT,
     LIBRARY_FLAGS,
     LINES,
+    PATCH,
     VERSION,
     WRAPPER_FLAGS,
     cache_key,
 )
 from pjsua2_source import obtain_source
-from progress import Progress, StepFailed, run, say
+from progress import Progress, SetUpError, run, say
 
 _STAMP = Path(sys.prefix) / ".tollbridge-pjsua2"
 _JOBS = "-j2"
@@ -41,9 +43,13 @@ _INCLUDES = ("pjlib", "pjlib-util", "pjnath", "pjmedia", "pjsip")
 
 def main() -> int:
     """Install pjsua2 into the running virtual environment; 0 when it can be imported afterwards."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--force", action="store_true", help="build again, even if a wheel is cached")
-    parser.add_argument("--check", action="store_true", help="only tell (by exit code) whether no build is needed")
+    parser.add_argument(
+        "--check", action="store_true", help="only tell (by exit code) whether no build is needed"
+    )
     options = parser.parse_args()
     force: bool = options.force
     key = cache_key()
@@ -59,7 +65,7 @@ def main() -> int:
         _pip("install", "--no-deps", "--force-reinstall", "--no-index", str(wheel))
         _STAMP.write_text(key + "\n")
         say(f"pjsua2 {VERSION} installed, {LINES} lines")
-    except StepFailed as error:
+    except SetUpError as error:
         say(f"pjsua2 could not be built: {error}")
         say(f"installing {FALLBACK_REQUIREMENT} from the package index instead: 4 lines")
         say("4 lines are enough to look around. To try the build again: make pjsua2")
@@ -88,13 +94,13 @@ def _pip(*arguments: str) -> None:
         [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", *arguments], check=False
     )
     if done.returncode != 0:
-        raise StepFailed(f"pip {arguments[0]} ended with {done.returncode}")
+        raise SetUpError(f"pip {arguments[0]} ended with {done.returncode}")
 
 
 def _build(folder: Path) -> Path:
-    missing = [tool for tool in ("gcc", "g++", "make", "swig") if shutil.which(tool) is None]
+    missing = [tool for tool in ("gcc", "g++", "make", "patch", "swig") if shutil.which(tool) is None]
     if missing:
-        raise StepFailed(f"not installed: {', '.join(missing)}")
+        raise SetUpError(f"not installed: {', '.join(missing)}")
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
     log.write_text("")
@@ -114,17 +120,18 @@ def _build(folder: Path) -> Path:
 
 def _library(source: Path, log: Path) -> None:
     (source / "pjlib/include/pj/config_site.h").write_text(CONFIG_SITE)
+    run(["patch", "-p1", "--no-backup-if-mismatch", "-i", str(PATCH)], log=log, cwd=source)
     driver = source / "pjmedia/src/pjmedia-audiodev/bdimad_dev.c"
-    driver.touch()  # a sound driver that Debian leaves out but the makefile names; unused with --disable-sound
+    driver.touch()  # Debian leaves this sound driver out, the makefile names it; unused here
     env = {**os.environ, "CFLAGS": LIBRARY_FLAGS, "CXXFLAGS": LIBRARY_FLAGS, "LC_ALL": "C"}
     env.pop("MAKEFLAGS", None)  # set when we run under make, and then its job server is not ours
     env.pop("MAKELEVEL", None)
     say("configuring pjproject")
     run(["sh", "./aconfigure", *CONFIGURE], log=log, cwd=source, env=env)
     with Progress("finding dependencies", total=420) as progress:
-        run(["make", _JOBS, "dep"], log=log, cwd=source, env=env, progress=progress, counts="-MM")
+        run(["make", _JOBS, "dep"], log=log, cwd=source, env=env, progress=progress)
     with Progress("compiling the library", total=420) as progress:
-        run(["make", _JOBS, "lib"], log=log, cwd=source, env=env, progress=progress, counts=" -c ")
+        run(["make", _JOBS, "lib"], log=log, cwd=source, env=env, progress=progress, counts="-c -o")
 
 
 def _wrapper(source: Path, log: Path) -> Path:
@@ -182,7 +189,7 @@ def _try_import(module: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise StepFailed(f"the built module cannot be imported: {done.stderr.strip()[-300:]}")
+        raise SetUpError(f"the built module cannot be imported: {done.stderr.strip()[-300:]}")
 
 
 def _wheel(module: Path, work: Path) -> Path:
@@ -191,7 +198,7 @@ def _wheel(module: Path, work: Path) -> Path:
     tag = f"{python}-{python}-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
     info = f"pjsua2-{VERSION}.dist-info"
     metadata = (
-        f"Metadata-Version: 2.1\nName: pjsua2\nVersion: {VERSION}\nSummary: SIP library, built for Tollbridge\n"
+        f"Metadata-Version: 2.1\nName: pjsua2\nVersion: {VERSION}\nSummary: SIP for Tollbridge\n"
         "License: GPL-2.0-or-later\n"
     )
     files = {path.name: path.read_bytes() for path in sorted(module.iterdir()) if path.is_file()}

@@ -2,10 +2,11 @@
 
 1. `TOLLBRIDGE_PJPROJECT`: a folder or a tarball that the user names (trusted; only its version is checked).
 2. The upstream release, pinned by version and SHA-256.
-3. Debian's source package `asterisk` in sid, whose component `orig-Xpjproject` is pjproject whole. It is found with
-   an apt configuration of its own (sources, state and cache in a temporary folder), so the machine's own sources
-   stay as they are. Signatures are checked as always; only the age of the list is not, because a mirror frozen in
-   time is a mirror too. The mirror is read from the machine's own apt sources.
+3. Debian's source package `asterisk` in sid, whose component `orig-Xpjproject` is pjproject whole. It is
+found with
+   an apt configuration of its own (sources, state and cache in a temporary folder), so the machine's own
+   sources stay as they are. Signatures are checked as always; only the age of the list is not, because a
+   mirror frozen in time is a mirror too. The mirror is read from the machine's own apt sources.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import io
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tarfile
 import urllib.error
@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pjsua2_recipe import UPSTREAM_TAR_SHA256, UPSTREAM_URL, VERSION
-from progress import StepFailed, say
+from progress import SetUpError, say
 
 _UPSTREAM_TIMEOUT_S = 8.0
 _TARBALL_BYTES_MAX = 64 * 1024 * 1024
@@ -40,7 +40,7 @@ def obtain_source(work: Path) -> Path:
     """The unpacked source folder, inside `work`.
 
     Raises:
-        StepFailed: no source could be had; the message says why, source by source.
+        SetUpError: no source could be had; the message says why, source by source.
     """
     given = os.environ.get("TOLLBRIDGE_PJPROJECT", "")
     if given:
@@ -49,13 +49,13 @@ def obtain_source(work: Path) -> Path:
     for name, obtain in (("upstream", _from_upstream), ("Debian source package", _from_debian)):
         try:
             source = _checked(obtain(work))
-        except StepFailed as error:
+        except SetUpError as error:
             say(f"pjproject from {name}: {error}")
             reasons.append(f"{name}: {error}")
             continue
         say(f"pjproject {VERSION} from {name}")
         return source
-    raise StepFailed("; ".join(reasons))
+    raise SetUpError("; ".join(reasons))
 
 
 def _checked(source: Path) -> Path:
@@ -64,9 +64,9 @@ def _checked(source: Path) -> Path:
     minor = re.search(r"PJ_VERSION_MINOR\s*:=\s*(\d+)", text)
     found = f"{major[1]}.{minor[1]}" if major and minor else "unknown"
     if found != VERSION:
-        raise StepFailed(f"is version {found}, not {VERSION}")
+        raise SetUpError(f"is version {found}, not {VERSION}")
     if not (source / "pjsip-apps/src/swig/pjsua2.i").is_file():
-        raise StepFailed("has no SWIG folder")
+        raise SetUpError("has no SWIG folder")
     return source
 
 
@@ -76,7 +76,7 @@ def _unpack(tar: tarfile.TarFile, work: Path) -> Path:
     tar.extractall(target, filter="data")
     folders = [path for path in target.iterdir() if path.is_dir()]
     if len(folders) != 1 or not (folders[0] / "version.mak").is_file():
-        raise StepFailed("does not look like pjproject")
+        raise SetUpError("does not look like pjproject")
     return folders[0]
 
 
@@ -85,7 +85,7 @@ def _from_path(path: Path, work: Path) -> Path:
         with tarfile.open(path) as tar:
             return _unpack(tar, work)
     if not (path / "version.mak").is_file():
-        raise StepFailed(f"TOLLBRIDGE_PJPROJECT={path}: no pjproject there")
+        raise SetUpError(f"TOLLBRIDGE_PJPROJECT={path}: no pjproject there")
     copy = work / "source"
     shutil.copytree(path, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
     return copy
@@ -97,12 +97,12 @@ def _from_upstream(work: Path) -> Path:
             packed = answer.read(_TARBALL_BYTES_MAX)
         content = gzip.decompress(packed)
     except urllib.error.URLError as error:
-        raise StepFailed(f"not reachable ({error.reason})") from error
-    except (OSError, EOFError, socket.timeout) as error:
-        raise StepFailed(f"download failed ({error})") from error
+        raise SetUpError(f"not reachable ({error.reason})") from error
+    except (TimeoutError, OSError, EOFError) as error:
+        raise SetUpError(f"download failed ({error})") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != UPSTREAM_TAR_SHA256:
-        raise StepFailed(f"refused, its SHA-256 is {digest} and not the pinned one")
+        raise SetUpError(f"refused, its SHA-256 is {digest} and not the pinned one")
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         return _unpack(tar, work)
 
@@ -110,7 +110,7 @@ def _from_upstream(work: Path) -> Path:
 def _from_debian(work: Path) -> Path:
     helper = Path("/usr/lib/apt/apt-helper")
     if shutil.which("apt-get") is None or not helper.is_file():
-        raise StepFailed("no apt on this machine")
+        raise SetUpError("no apt on this machine")
     mirror, keyring = _mirror_and_keyring()
     root = work / "apt"
     for folder in ("lists/partial", "archives/partial"):
@@ -130,7 +130,7 @@ def _from_debian(work: Path) -> Path:
     uris = _quiet(["apt-get", "source", "--only-source", "--print-uris", "-q", "asterisk"], env)
     match = re.search(r"^'(\S+orig-Xpjproject\.tar\.\w+)' (\S+) \d+ (SHA256:[0-9a-f]{64})$", uris, re.M)
     if match is None:
-        raise StepFailed("the source package asterisk has no component pjproject")
+        raise SetUpError("the source package asterisk has no component pjproject")
     tarball = root / Path(match[2]).name
     _quiet([str(helper), "download-file", match[1], str(tarball), match[3]], env)
     with tarfile.open(tarball) as tar:
@@ -141,7 +141,7 @@ def _quiet(command: list[str], env: dict[str, str]) -> str:
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
     errors = [line for line in done.stderr.splitlines() if line.startswith("E:")]
     if done.returncode != 0 or errors:
-        raise StepFailed(f"{command[0]} {command[1]}: {(errors or [done.stderr.strip()])[0][:200]}")
+        raise SetUpError(f"{command[0]} {command[1]}: {(errors or [done.stderr.strip()])[0][:200]}")
     return done.stdout
 
 
@@ -153,7 +153,7 @@ def _mirror_and_keyring() -> tuple[str, str]:
             if key is not None:
                 return mirror, key
     if keyring is None:
-        raise StepFailed("this machine has no keys of Debian's archive (package debian-archive-keyring)")
+        raise SetUpError("this machine has no keys of Debian's archive (package debian-archive-keyring)")
     return "http://deb.debian.org/debian", keyring
 
 

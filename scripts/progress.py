@@ -1,7 +1,7 @@
 """Progress of long steps on a terminal or in a log file.
 
-On a terminal one line is rewritten in place; elsewhere (CI) a line is printed at most every ten seconds, so that
-a log shows life without thousands of lines.
+On a terminal one line is rewritten in place; elsewhere (CI) a line is printed at most every ten seconds, so
+that a log shows life without thousands of lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import TracebackType
 _LOG_EVERY_S = 10.0
 
 
-class StepFailed(Exception):
+class SetUpError(Exception):
     """A step of the set-up failed; the message is meant for the person at the terminal."""
 
 
@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 
 class Progress:
-    """A counter with a known total, shown while it runs: `with Progress("compiling", total=700) as p: p.step()`."""
+    """A counter with a known total, shown while it runs: `with Progress("compiling", total=700) as p:`."""
 
     def __init__(self, title: str, *, total: int) -> None:
         self._title = title
@@ -78,7 +78,7 @@ def run(
     """Run a command with its output appended to `log`; lines containing `counts` move the progress.
 
     Raises:
-        StepFailed: the command ended with an error; the last lines of its output are in the message.
+        SetUpError: the command ended with an error; the last lines of its output are in the message.
     """
     tail: list[str] = []
     with log.open("a", encoding="utf-8", errors="replace") as out:
@@ -94,7 +94,7 @@ def run(
                 errors="replace",
             )
         except OSError as error:
-            raise StepFailed(f"{command[0]}: {error}") from error
+            raise SetUpError(f"{command[0]}: {error}") from error
         assert process.stdout is not None
         for line in process.stdout:
             out.write(line)
@@ -102,4 +102,6 @@ def run(
             if progress is not None:
                 progress.step(1 if counts and counts in line else 0)
     if process.wait() != 0:
-        raise StepFailed(f"{command[0]} ended with {process.returncode}; log: {log}\n    " + "\n    ".join(tail))
+        raise SetUpError(
+            f"{command[0]} ended with {process.returncode}; log: {log}\n    " + "\n    ".join(tail)
+        )

@@ -1,8 +1,9 @@
 """One call as pjsua2 sees it: callbacks on the pjsua thread become facts for the engine.
 
-Every callback is fenced: an exception in it would otherwise travel through C++ and take the pump down. What goes
-wrong is counted, and the call ends with 500.
+Every callback is fenced: an exception in it would otherwise travel through C++ and take the pump down. What
+goes wrong is counted, and the call ends with 500.
 """
+# ruff: noqa: N802 - pjsua2's names
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._cancelled = False
         self._left = False
 
-    # -- what the engine orders -------------------------------------------------------------------------------
+    # -- what the engine orders
+    # -------------------------------------------------------------------------------
 
     def respond(self, status: int, headers: dict[str, str] | None = None, *, q850: int | None = None) -> None:
         """Send a response to the INVITE; a final refusal ends the call."""
@@ -91,8 +93,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def accept(self, local: LocalMedia) -> None:
         """Answer with 200 and our session description.
 
-        pjsip made a description of its own when the INVITE came in; it is replaced here. When the phone left the
-        offer to us, pjsip makes it only now, and `_describe` replaces it.
+        pjsip made a description of its own when the INVITE came in; it is replaced here. When the phone
+        left the offer to us, pjsip makes it only now, and `_describe` replaces it.
         """
         self.local = local
         parameters = pj.CallOpParam(True)
@@ -117,13 +119,14 @@ class SipCall(pj.Call):  # type: ignore[misc]
         parameters.method = "OPTIONS"
         self.sendRequest(parameters)
 
-    # -- what pjsua2 reports ----------------------------------------------------------------------------------
+    # -- what pjsua2 reports
+    # ----------------------------------------------------------------------------------
 
-    def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
+    def onCallSdpCreated(self, prm: Any) -> None:
         """Put our description in place of pjsua2's, whose media transport is a stand-in."""
         self._fenced(lambda: self._describe(prm))
 
-    def onCallRxOffer(self, prm: Any) -> None:  # noqa: N802
+    def onCallRxOffer(self, prm: Any) -> None:
         """A re-INVITE or UPDATE with an offer: refused with 488 when we could not answer it."""
 
         def judge() -> None:
@@ -136,26 +139,26 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
         self._fenced(judge)
 
-    def onCallState(self, prm: Any) -> None:  # noqa: N802
+    def onCallState(self, prm: Any) -> None:
         """Answered, confirmed, over."""
         self._fenced(lambda: self._state(prm))
 
-    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802, ARG002
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: ARG002
         """Offer and answer are complete."""
         self._fenced(self._settle)
 
-    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
+    def onCallTsxState(self, prm: Any) -> None:
         """Requests inside the call: INFO from the phone, the answer to our OPTIONS, the cause in a BYE."""
         self._fenced(lambda: self._transaction(prm))
 
-    def onDtmfEvent(self, prm: Any) -> None:  # noqa: N802, ARG002
+    def onDtmfEvent(self, prm: Any) -> None:
         """Keys in RTP do not come here, and INFO is read in `_transaction`; nothing to do."""
 
-    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+    def onCallTransferRequest(self, prm: Any) -> None:
         """REFER would make us dial out on a caller's word: declined."""
         prm.statusCode = 603
 
-    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+    def onCallReplaceRequest(self, prm: Any) -> None:
         """INVITE with Replaces would hand a call to whoever guesses its tags: declined."""
         prm.statusCode = 603
 

@@ -1,7 +1,7 @@
 """What the SIP side is told: where to listen, whom to trust.
 
-Trunks are the only way in. A trunk is recognised by where its packets come from, or by digest credentials; the
-default configuration has one trunk, the machine itself.
+Trunks are the only way in. A trunk is recognised by where its packets come from, or by digest credentials;
+the default configuration has one trunk, the machine itself.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ class SipConfig:
         if not self.codecs or not set(self.preferred_codecs) <= set(self.codecs):
             raise SipConfigError("preferred codecs must be among the codecs")
         if self.session_min_s < 90 or self.session_expires_s < self.session_min_s:
-            raise SipConfigError("session timers: Min-SE is at least 90 s, and Session-Expires not below Min-SE")
+            raise SipConfigError(
+                "session timers: Min-SE is at least 90 s, and Session-Expires not below Min-SE"
+            )
         if self.max_calls < 1:
             raise SipConfigError("max_calls must be at least 1")
         names = [trunk.name for trunk in self.trunks]

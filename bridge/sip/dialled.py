@@ -1,7 +1,7 @@
 """Which of our numbers was dialled.
 
-Asked in this order: the Request-URI (where a trunk routes the call), To (what the caller dialled, when the trunk puts
-an account name into the Request-URI), then the trunk's default number.
+Asked in this order: the Request-URI (where a trunk routes the call), To (what the caller dialled, when the
+trunk puts an account name into the Request-URI), then the trunk's default number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ def resolve_dialled(request: Request, *, trunk: Trunk | None, book: NumberBook) 
         user = number_in(address)
         raw = raw or _clean(user)
         entry = book.find(user, region)
-        if entry is None and "user=phone" not in address.parameters and "phone-context=" in address.parameters:
+        if (
+            entry is None
+            and "user=phone" not in address.parameters
+            and "phone-context=" in address.parameters
+        ):
             entry = book.find(f"{user};{address.parameters}", region)  # some put it behind the host
         if entry is not None:
             return Dialled(raw=_clean(user), e164=entry.number.value, entry=entry)

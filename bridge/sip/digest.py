@@ -2,10 +2,11 @@
 
     HA1 = H(user:realm:password)    HA2 = H(method:uri)    response = H(HA1:nonce:nc:cnonce:qop:HA2)
 
-Nonces carry their own birth time and a keyed hash, so none are stored until one has been used: a flood of challenges
-costs no memory. A used nonce is remembered with its highest count (`nc`) until it expires, which stops replay; the
-table is bounded, and when it is full new nonces are refused rather than old ones forgotten. SHA-256 is offered first,
-then MD5, as RFC 7616 section 3.7 asks. Requests without qop (RFC 2069) are refused: they cannot be told from replays.
+Nonces carry their own birth time and a keyed hash, so none are stored until one has been used: a flood of
+challenges costs no memory. A used nonce is remembered with its highest count (`nc`) until it expires, which
+stops replay; the table is bounded, and when it is full new nonces are refused rather than old ones
+forgotten. SHA-256 is offered first, then MD5, as RFC 7616 section 3.7 asks. Requests without qop (RFC 2069)
+are refused: they cannot be told from replays.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ class Checked:
 
 
 class DigestGate:
-    """Challenges and checks for one realm. `secret` keys the nonces; a new one per process makes old nonces stale."""
+    """Challenges and checks for one realm.
+
+    `secret` keys the nonces; a new one per process makes old nonces stale.
+    """
 
     def __init__(self, *, realm: str, secret: bytes, find: Callable[[str], Trunk | None]) -> None:
         self._realm = realm

@@ -1,7 +1,7 @@
 """What to do with an INVITE, decided from its text alone: an engine without I/O.
 
-Order: is it from a trunk (source, else digest)? Is there a line? Is the offer one we can answer? Only then does the
-rest of the house hear of it. Strangers learn nothing but 403, late.
+Order: is it from a trunk (source, else digest)? Is there a line? Is the offer one we can answer? Only then
+does the rest of the house hear of it. Strangers learn nothing but 403, late.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bridge.numbers import NumberBook
 from bridge.sip.config import SipConfig, Trunk
 from bridge.sip.dialled import resolve_dialled
 from bridge.sip.digest import DigestGate, Verdict
-from bridge.sip.errors import MalformedSdp, NoCommonCodec
+from bridge.sip.errors import MalformedSdpError, NoCommonCodecError
 from bridge.sip.headers import Request, parse_request
 from bridge.sip.identity import read_caller
 from bridge.sip.limiter import RefusalLimiter
@@ -32,6 +32,7 @@ class LetIn:
     codecs: tuple[Codec, ...]
     offer: Session | None
     """None when the phone leaves the offer to us."""
+    media_ip_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +65,7 @@ class Door:
         self._config = config
         self._book = book
         self._trunks = TrunkTable(config.trunks)
-        self._gate = DigestGate(
-            realm=config.realm, secret=secrets.token_bytes(32), find=self._trunks.by_user
-        )
+        self._gate = DigestGate(realm=config.realm, secret=secrets.token_bytes(32), find=self._trunks.by_user)
         self._preference = Preference(codecs=config.codecs, preferred=config.preferred_codecs)
         self.limiter = RefusalLimiter(
             free=config.unknown_refusals_max, delay_s_max=config.unknown_delay_s_max
@@ -107,11 +106,12 @@ class Door:
         try:
             offer = _offer(request)
             codecs = self._codecs(offer)
-        except MalformedSdp:
+        except MalformedSdpError:
             return TurnAway(facts=facts, status=400, slug="malformed")
-        except NoCommonCodec:
+        except NoCommonCodecError:
             return TurnAway(facts=facts, status=488, slug="no-common-codec")
-        return LetIn(facts=facts, codecs=codecs, offer=offer)
+        address = choose_stream(offer)[1].address if offer else ip
+        return LetIn(facts=facts, codecs=codecs, offer=offer, media_ip_version=6 if ":" in address else 4)
 
     def _stranger(self, request: Request, source: str, slug: str, now_s: float) -> TurnAway:
         ip, _ = split_source(source)
@@ -132,7 +132,7 @@ class Door:
         return tuple(dict.fromkeys(codec for codec, _ in common))
 
     def library_refusal(self, text: str, source: str, *, now_s: float) -> CallerFacts | None:
-        """Facts of an INVITE that the library refused by itself; None when a stranger's flood is not recorded."""
+        """Facts of an INVITE that the library refused; None when a stranger's flood is not recorded."""
         trunk = self._trunks.by_source(split_source(source)[0])
         if trunk is None and not self.limiter.may_record(now_s=now_s):
             return None

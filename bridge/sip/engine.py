@@ -1,7 +1,8 @@
 """The SIP engine: one thread that owns pjsua2, commands in, events out.
 
-Commands may come from any thread and are run in order; a command for a call that is over does nothing. Events are
-handed to `on_event` on the engine's thread, which must not block: while it runs, no other call is answered.
+Commands may come from any thread and are run in order; a command for a call that is over does nothing.
+Events are handed to `on_event` on the engine's thread, which must not block: while it runs, no other call
+is answered.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import pjsua2 as pj
@@ -23,7 +24,7 @@ from bridge.sip.config import SipConfig, Trunk
 from bridge.sip.door import Challenge, Door, LetIn, TurnAway
 from bridge.sip.errors import SipConfigError
 from bridge.sip.library import Account, Endpoint, account_settings, open_transports, start_library
-from bridge.sip.messages import Invited, LocalMedia, Refused, Registered, SipCallId, SipEvent
+from bridge.sip.messages import CallerFacts, Invited, LocalMedia, Refused, Registered, SipCallId, SipEvent
 from bridge.sip.negotiation import Preference
 from bridge.sip.pump import Pump
 from bridge.sip.stats import SipStats
@@ -67,7 +68,8 @@ class SipEngine:
         self._failure: SipConfigError | None = None
         self._stopping = False
 
-    # -- from any thread --------------------------------------------------------------------------------------
+    # -- from any thread
+    # --------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the thread; returns when calls can come in.
@@ -134,7 +136,8 @@ class SipEngine:
 
         self._pump.post(run)
 
-    # -- on the engine's thread -------------------------------------------------------------------------------
+    # -- on the engine's thread
+    # -------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
@@ -168,7 +171,9 @@ class SipEngine:
     def _open(self, endpoint: Endpoint) -> None:
         opened = open_transports(endpoint, self.config)
         self.version = endpoint.libVersion().full
-        self.addresses = [f"sip:{name};transport={key.partition(' ')[0]}" for key, (_, name) in opened.items()]
+        self.addresses = [
+            f"sip:{name};transport={key.partition(' ')[0]}" for key, (_, name) in opened.items()
+        ]
         first = next(iter(opened.values()))[1]
         try:
             endpoint.libStart()
@@ -233,8 +238,14 @@ class SipEngine:
             body.facts = decision.facts
             body.offer = decision.offer
             self.stats_now.active += 1
-            facts = {name: getattr(decision.facts, name) for name in decision.facts.__dataclass_fields__}
-            self.emit(Invited(**facts, call=body.call, codecs=decision.codecs))
+            self.emit(
+                Invited(
+                    **_fields(decision.facts),
+                    call=body.call,
+                    codecs=decision.codecs,
+                    media_ip_version=decision.media_ip_version,
+                )
+            )
 
     def _turn_away(self, body: SipCall, decision: TurnAway, now_s: float) -> None:
         self.stats_now.refused += 1
@@ -255,8 +266,7 @@ class SipEngine:
         else:
             refuse()
         if decision.record:
-            facts = {name: getattr(decision.facts, name) for name in decision.facts.__dataclass_fields__}
-            self.emit(Refused(**facts, status=decision.status, slug=decision.slug))
+            self.emit(Refused(**_fields(decision.facts), status=decision.status, slug=decision.slug))
 
     def _registered_trunk(self, account: Account, source: str) -> Trunk | None:
         """The trunk of a registered account, when the call comes from its registrar's address."""
@@ -276,8 +286,7 @@ class SipEngine:
             now_s = self._clock()
             facts = self._door.library_refusal(text, source, now_s=now_s)
             if facts is not None:
-                values = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
-                self.emit(Refused(**values, status=status, slug=_SLUGS.get(status, "server-error")))
+                self.emit(Refused(**_fields(facts), status=status, slug=_SLUGS.get(status, "server-error")))
         except Exception as error:
             self.callback_failed(None, error)
 
@@ -326,3 +335,7 @@ class SipEngine:
     def split(address: str) -> tuple[str, int]:
         """`host:port` taken apart."""
         return split_source(address)
+
+
+def _fields(facts: CallerFacts) -> dict[str, Any]:
+    return {field.name: getattr(facts, field.name) for field in fields(facts)}

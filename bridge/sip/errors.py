@@ -1,11 +1,10 @@
 """Errors of the SIP side.
 
-    SipError
-    ├── SipConfigError       our settings cannot work; said at start
-    └── RemoteError          what the network sent is at fault; never leaves the engine
-        ├── MalformedSdp
-        ├── MalformedHeader
-        └── NoCommonCodec    well-formed, but nothing in it that we speak
+SipError
+├── SipConfigError       our settings cannot work; said at start
+└── RemoteError          what the network sent is at fault; never leaves the engine
+    ├── MalformedSdpError
+    └── NoCommonCodecError    well-formed, but nothing in it that we speak
 """
 
 from __future__ import annotations
@@ -23,13 +22,9 @@ class RemoteError(SipError):
     """The other side sent something we cannot accept."""
 
 
-class MalformedSdp(RemoteError):  # noqa: N818 - named after what it says
+class MalformedSdpError(RemoteError):
     """A session description that RFC 8866 does not allow."""
 
 
-class MalformedHeader(RemoteError):  # noqa: N818
-    """A header field that RFC 3261 does not allow."""
-
-
-class NoCommonCodec(RemoteError):  # noqa: N818
+class NoCommonCodecError(RemoteError):
     """The offer holds no audio stream, codec or transport that we have too."""

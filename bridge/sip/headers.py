@@ -1,8 +1,8 @@
 """Reading a raw SIP request: start line, header fields, addresses.
 
-pjsip has already accepted the message when we see it; this reads the fields that pjsua2 does not hand out. It is
-lenient (RFC 3261 section 7.3.1: compact names, folded lines, any case) and never raises for strange content: what
-cannot be read is absent.
+pjsip has already accepted the message when we see it; this reads the fields that pjsua2 does not hand out.
+It is lenient (RFC 3261 section 7.3.1: compact names, folded lines, any case) and never raises for strange
+content: what cannot be read is absent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _COMPACT = {
     "u": "allow-events", "o": "event", "r": "refer-to", "b": "referred-by", "j": "reject-contact",
 }  # fmt: skip
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_URI_IN_BRACKETS = re.compile(r"^\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^<\"]*)<(?P<uri>[^>]*)>(?P<rest>.*)$", re.S)
+_URI_IN_BRACKETS = re.compile(
+    r"^\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^<\"]*)<(?P<uri>[^>]*)>(?P<rest>.*)$", re.S
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""Who is calling: the identity a trunk vouches for, the number the caller claims, and whether it may be shown.
+"""Who is calling: the identity a trunk vouches for, the number the caller claims, and whether it may be
+shown.
 
-Order of belief, from a trusted trunk: P-Asserted-Identity (RFC 3325 section 9.1), the older Remote-Party-ID, From.
-`Privacy: id`, `header` or `user` (RFC 3323 section 4.2, RFC 3325 section 9.3), an anonymous From (RFC 3323 section
-4.1.1.3) or `privacy=full` in a Remote-Party-ID ask us not to show it. The number itself is kept either way: bills and
-the guard against PIN guessing need it, lists do not.
+Order of belief, from a trusted trunk: P-Asserted-Identity (RFC 3325 section 9.1), the older
+Remote-Party-ID, From. `Privacy: id`, `header` or `user` (RFC 3323 section 4.2, RFC 3325 section 9.3), an
+anonymous From (RFC 3323 section 4.1.1.3) or `privacy=full` in a Remote-Party-ID ask us not to show it. The
+number itself is kept either way: bills and the guard against PIN guessing need it, lists do not.
 """
 
 from __future__ import annotations

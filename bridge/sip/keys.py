@@ -1,7 +1,7 @@
 """Keys sent as SIP INFO: `application/dtmf-relay` (Cisco's, widely copied) and `application/dtmf`.
 
-    Signal=5            the whole body of the second kind is: 5
-    Duration=160
+Signal=5            the whole body of the second kind is: 5
+Duration=160
 """
 
 from __future__ import annotations

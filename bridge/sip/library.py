@@ -1,9 +1,11 @@
 """Starting pjsua2: endpoint, transports, accounts. Called on the thread that owns it.
 
-pjsua2 allows one Endpoint per process, makes no sound here (no device, no media threads, loopback media transports)
-and starts no threads of its own. Its log goes to structlog, errors only, with long digit strings masked: they may be
-telephone numbers.
+pjsua2 allows one Endpoint per process, makes no sound here (no device, no media threads, loopback media
+transports)
+and starts no threads of its own. Its log goes to structlog, errors only, with long digit strings masked:
+they may be telephone numbers.
 """
+# ruff: noqa: N802 - pjsua2's names
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ class Endpoint(pj.Endpoint):  # type: ignore[misc]
         super().__init__()
         self._engine = engine
 
-    def onRejectedIncomingCall(self, prm: Any) -> None:  # noqa: N802
+    def onRejectedIncomingCall(self, prm: Any) -> None:
         """pjsip itself answered 4xx or 5xx."""
         self._engine.rejected_by_library(int(prm.statusCode), prm.rdata.wholeMsg, prm.rdata.srcAddress)
 
@@ -55,11 +57,11 @@ class Account(pj.Account):  # type: ignore[misc]
         self._engine = engine
         self.trunk = trunk
 
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+    def onIncomingCall(self, prm: Any) -> None:
         """An INVITE that opens a call."""
         self._engine.incoming(self, int(prm.callId), prm.rdata.wholeMsg, prm.rdata.srcAddress)
 
-    def onRegState(self, prm: Any) -> None:  # noqa: N802
+    def onRegState(self, prm: Any) -> None:
         """A registrar answered, or did not."""
         if self.trunk is not None:
             self._engine.registered(self.trunk, int(prm.code), int(prm.expiration))
@@ -110,13 +112,13 @@ def open_transports(endpoint: Endpoint, config: SipConfig) -> dict[str, tuple[in
         SipConfigError: an address or port cannot be had.
     """
     opened: dict[str, tuple[int, str]] = {}
-    kinds = [kind for kind in config.transports if kind is not Transport.TLS]
+    kinds: list[Transport] = [kind for kind in config.transports if kind != Transport.TLS]
     if config.tls_certificate is not None:
         kinds.append(Transport.TLS)
     port = config.port
     for host in config.hosts:
         for kind in kinds:
-            wanted = port if kind is not Transport.TLS else _tls_port(config, port)
+            wanted = port if kind != Transport.TLS else _tls_port(config, port)
             try:
                 transport_id, name = _open(endpoint, config, kind, host, wanted)
             except pj.Error as error:
@@ -137,9 +139,7 @@ def _tls_port(config: SipConfig, port: int) -> int:
     return port + 1 if config.port else 0
 
 
-def _open(
-    endpoint: Endpoint, config: SipConfig, kind: Transport, host: str, port: int
-) -> tuple[int, str]:
+def _open(endpoint: Endpoint, config: SipConfig, kind: Transport, host: str, port: int) -> tuple[int, str]:
     settings = pj.TransportConfig()
     settings.port = port
     settings.boundAddress = host

@@ -1,11 +1,11 @@
 """Strangers are turned away, ever more slowly: an engine without I/O.
 
-A source (an IPv4 address, an IPv6 /64) may be refused `free` times a minute at once; further refusals are delayed,
-each twice as long as the one before, up to a limit, so that a scanner of thousands of numbers learns a few an hour.
-Waiting refusals are bounded per source and in total; beyond that a refusal is immediate and counted as suppressed,
-because a held refusal costs us a line and must never cost us all. The table of sources is bounded: the one seen
-longest ago is forgotten. Records of refused strangers are bounded too, to 20 a second with 200 at once, so that a
-flood fills counters and not the disk.
+A source (an IPv4 address, an IPv6 /64) may be refused `free` times a minute at once; further refusals are
+delayed, each twice as long as the one before, up to a limit, so that a scanner of thousands of numbers
+learns a few an hour. Waiting refusals are bounded per source and in total; beyond that a refusal is
+immediate and counted as suppressed, because a held refusal costs us a line and must never cost us all. The
+table of sources is bounded: the one seen longest ago is forgotten. Records of refused strangers are bounded
+too, to 20 a second with 200 at once, so that a flood fills counters and not the disk.
 """
 
 from __future__ import annotations

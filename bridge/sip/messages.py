@@ -1,8 +1,8 @@
 """What the SIP side tells the rest: frozen events, past tense, made on the pjsua thread.
 
-Every call that reaches us ends in exactly one `Ended` (after an `Invited`) or one `Refused` (instead of it), so that
-a record of each can be written. The first, challenged INVITE of a digest trunk is no call of its own: its repetition
-with credentials is.
+Every call that reaches us ends in exactly one `Ended` (after an `Invited`) or one `Refused` (instead of
+it), so that a record of each can be written. The first, challenged INVITE of a digest trunk is no call of
+its own: its repetition with credentials is.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ class Invited(CallerFacts):
     call: SipCallId
     codecs: tuple[Codec, ...]
     """What both sides could speak, best first; empty when the phone leaves the offer to us."""
+    media_ip_version: int
+    """4 or 6: what the phone sends sound from. `LocalMedia.ip` must be of the same version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,10 @@ class Refused(CallerFacts):
 
     status: int
     slug: str
-    """Reason slug of the record: not-allowed, auth-failed, bridge-full, malformed, no-common-codec, server-error."""
+    """Reason slug of the record.
+
+    One of not-allowed, auth-failed, bridge-full, malformed, no-common-codec, server-error.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Offer and answer (RFC 3264): which codec, whose turn to speak, what our session description says.
 
-One audio stream is accepted: the first m=audio over plain RTP that is not itself refused; every other m-line is
-answered with port 0 (RFC 3264 section 6). Encrypted RTP (SAVP) is refused, as nothing here would decrypt it. Of the
-codecs both sides have, preferred ones come first, then the phone's own order. telephone-event (RFC 4733) is accepted
-at 8,000 Hz, the RTP clock of all our codecs, G.722's too.
+One audio stream is accepted: the first m=audio over plain RTP that is not itself refused; every other
+m-line is answered with port 0 (RFC 3264 section 6). Encrypted RTP (SAVP) is refused, as nothing here would
+decrypt it. Of the codecs both sides have, preferred ones come first, then the phone's own order.
+telephone-event (RFC 4733) is accepted at 8,000 Hz, the RTP clock of all our codecs, G.722's too.
 
 Hold has three spellings, all still met: `sendonly`, `inactive`, and the address 0.0.0.0 of RFC 2543 days.
 """
@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass
 
 from bridge.media import FRAME_MS, Codec, codec_of_name
-from bridge.sip.errors import MalformedSdp, NoCommonCodec
+from bridge.sip.errors import MalformedSdpError, NoCommonCodecError
 from bridge.sip.messages import LocalMedia, Negotiated
 from bridge.sip.sdp import Direction, Media, Session
 
@@ -55,7 +55,7 @@ class SdpWriter:
     """
 
     def __init__(self) -> None:
-        self._session_id = secrets.randbits(62)
+        self._session_id = secrets.randbits(31)
         self._version = self._session_id
         self._last = ""
 
@@ -63,8 +63,8 @@ class SdpWriter:
         """Answer an offer.
 
         Raises:
-            NoCommonCodec: nothing in the offer that we could accept.
-            MalformedSdp: an accepted stream without an address.
+            NoCommonCodecError: nothing in the offer that we could accept.
+            MalformedSdpError: an accepted stream without an address.
         """
         index, stream = choose_stream(offer)
         codec, payload_type = choose_codecs(stream, preference)[0]
@@ -76,7 +76,9 @@ class SdpWriter:
         for place, other in enumerate(offer.media):
             if place == index:
                 port = local.port if stream.port else 0
-                lines += _audio(stream.protocol, port, [(codec, payload_type)], media.dtmf_payload_type, direction)
+                lines += _audio(
+                    stream.protocol, port, [(codec, payload_type)], media.dtmf_payload_type, direction
+                )
             else:
                 formats = " ".join(other.raw_formats[:1]) or "0"
                 lines.append(f"m={other.kind} 0 {other.protocol} {formats}")
@@ -104,7 +106,7 @@ def choose_stream(offer: Session) -> tuple[int, Media]:
     """Index and m-line of the stream to accept; a stream with port 0 only when there is no other.
 
     Raises:
-        NoCommonCodec: no audio over plain RTP.
+        NoCommonCodecError: no audio over plain RTP.
     """
     streams = [
         (index, media)
@@ -112,7 +114,7 @@ def choose_stream(offer: Session) -> tuple[int, Media]:
         if media.kind == "audio" and media.protocol.upper() in _PROTOCOLS
     ]
     if not streams:
-        raise NoCommonCodec("no audio over RTP/AVP in the offer")
+        raise NoCommonCodecError("no audio over RTP/AVP in the offer")
     return next(((index, media) for index, media in streams if media.port), streams[0])
 
 
@@ -120,7 +122,7 @@ def choose_codecs(stream: Media, preference: Preference) -> list[tuple[Codec, in
     """(codec, payload type) that both sides have, best first, at least one.
 
     Raises:
-        NoCommonCodec: there is none.
+        NoCommonCodecError: there is none.
     """
     common: list[tuple[Codec, int]] = []
     for entry in stream.formats:
@@ -128,7 +130,7 @@ def choose_codecs(stream: Media, preference: Preference) -> list[tuple[Codec, in
         if codec in preference.codecs and codec is not None and entry.clock_hz == codec.rtp_clock_hz:
             common.append((codec, entry.payload_type))
     if not common:
-        raise NoCommonCodec("no codec in common")
+        raise NoCommonCodecError("no codec in common")
     rank = {codec: place for place, codec in enumerate(preference.preferred)}
     return sorted(common, key=lambda pair: rank.get(pair[0], len(rank)))
 
@@ -137,10 +139,10 @@ def negotiated(stream: Media, *, codec: Codec, payload_type: int) -> Negotiated:
     """What an accepted stream means for the mixer.
 
     Raises:
-        MalformedSdp: the stream has no address.
+        MalformedSdpError: the stream has no address.
     """
     if not stream.address:
-        raise MalformedSdp("the audio stream has no c-line")
+        raise MalformedSdpError("the audio stream has no c-line")
     events = [
         entry.payload_type
         for entry in stream.formats

@@ -1,12 +1,15 @@
 """The thread that owns pjsua2: waits for the network or for a command, whichever comes first.
 
-pjsip's epoll descriptor is waited for together with an eventfd that commands write to, so neither a packet nor a
-command waits for the other's poll. pjsip's timers (retransmissions, session timers) are looked at every 10 ms. Where
-the library does not hand out its descriptor (older wheels), it is polled in slices of 3 ms instead.
+pjsip's epoll descriptor is waited for together with an eventfd that commands write to, so neither a packet
+nor a command waits for the other's poll. pjsip's timers (retransmissions, session timers) are looked at
+every 10 ms. Where the library does not hand out its descriptor (older wheels), it is polled in slices of 3
+ms instead.
 """
+# ruff: noqa: N802 - pjsua2's names
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import heapq
 import itertools
@@ -24,7 +27,7 @@ _BATCH_MAX = 64
 class EventSource(Protocol):
     """The part of pjsua2's Endpoint that a pump needs."""
 
-    def libHandleEvents(self, msec_timeout: int) -> int:  # noqa: N802 - pjsua2's name
+    def libHandleEvents(self, msec_timeout: int) -> int:
         """Handle what is there, wait up to `msec_timeout` if nothing is; the number of events handled."""
 
 
@@ -72,10 +75,8 @@ class Pump:
         elif not self._commands:
             self._poll.poll(_TICK_S)
         started_s = self._clock()
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
-        except BlockingIOError:
-            pass
         for _ in range(_BATCH_MAX):
             if endpoint.libHandleEvents(0) <= 0:
                 break

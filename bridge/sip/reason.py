@@ -1,6 +1,6 @@
 """Why a call ended: the Reason header field (RFC 3326), with ISDN causes (RFC 6432).
 
-    Reason: Q.850;cause=16;text="Normal call clearing", SIP;cause=200
+Reason: Q.850;cause=16;text="Normal call clearing", SIP;cause=200
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reading a session description (RFC 8866) as far as a telephone call needs it.
 
-Lenient where phones are sloppy (line ends, blanks, unknown lines, missing rtpmap of static payload types), strict
-where a wrong guess would send sound to the wrong place: port, address and payload numbers must be what they claim.
+Lenient where phones are sloppy (line ends, blanks, unknown lines, missing rtpmap of static payload types),
+strict where a wrong guess would send sound to the wrong place: port, address and payload numbers must be
+what they claim.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bridge.sip.errors import MalformedSdp
+from bridge.sip.errors import MalformedSdpError
 
 _RTPMAP = re.compile(r"(\d{1,3})\s+([^/\s]+)/(\d{1,6})(?:/(\d{1,3}))?\s*")
 _SIZE_MAX = 32 * 1024
@@ -70,24 +71,24 @@ def parse_sdp(text: str) -> Session:
     """Read a session description.
 
     Raises:
-        MalformedSdp: no session description, or one with impossible numbers.
+        MalformedSdpError: no session description, or one with impossible numbers.
     """
     if len(text) > _SIZE_MAX:
-        raise MalformedSdp("longer than any telephone's")
+        raise MalformedSdpError("longer than any telephone's")
     lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
     if not lines or not lines[0].replace(" ", "").startswith("v=0"):
-        raise MalformedSdp("does not begin with v=0")
+        raise MalformedSdpError("does not begin with v=0")
     blocks: list[list[tuple[str, str]]] = [[]]
     for line in lines:
         letter, equals, value = line.partition("=")
         letter = letter.strip()
         if not equals or len(letter) != 1:
-            raise MalformedSdp("a line is not letter=value")
+            raise MalformedSdpError("a line is not letter=value")
         if letter == "m":
             blocks.append([])
         blocks[-1].append((letter, value.strip()))
     if len(blocks) > _MEDIA_MAX:
-        raise MalformedSdp("too many m-lines")
+        raise MalformedSdpError("too many m-lines")
     session = blocks[0]
     return Session(media=tuple(_media(block, session) for block in blocks[1:]))
 
@@ -95,7 +96,7 @@ def parse_sdp(text: str) -> Session:
 def _media(block: list[tuple[str, str]], session: list[tuple[str, str]]) -> Media:
     words = block[0][1].split()
     if len(words) < 3:
-        raise MalformedSdp("an m-line is too short")
+        raise MalformedSdpError("an m-line is too short")
     kind, port_text, protocol, *raw_formats = words
     port = _number(port_text.partition("/")[0], 65535, "port")
     rtp = protocol.upper().startswith("RTP/")
@@ -142,14 +143,14 @@ def _address(block: list[tuple[str, str]]) -> str:
         if letter == "c":
             words = value.split()
             if len(words) != 3 or words[0].upper() != "IN" or words[1].upper() not in ("IP4", "IP6"):
-                raise MalformedSdp("a c-line is not IN IP4 or IN IP6")
+                raise MalformedSdpError("a c-line is not IN IP4 or IN IP6")
             address = words[2].partition("/")[0]
             try:
                 return str(ipaddress.ip_address(address))
             except ValueError:
                 if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})", address):
                     return address
-                raise MalformedSdp("a c-line has no address") from None
+                raise MalformedSdpError("a c-line has no address") from None
     return ""
 
 
@@ -177,5 +178,5 @@ def _rtcp_port(values: list[str] | None) -> int | None:
 
 def _number(text: str, maximum: int, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > maximum:
-        raise MalformedSdp(f"{what} is not a number up to {maximum}")
+        raise MalformedSdpError(f"{what} is not a number up to {maximum}")
     return int(text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class SipStats:
-    """Written on the pjsua thread; reading a field from elsewhere is always safe, a snapshot is not atomic."""
+    """Written on the pjsua thread; reading one from elsewhere is safe, a snapshot is not atomic."""
 
     invites: int = 0
     refused: int = 0
