@@ -28,7 +28,8 @@ class JsonSuffix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             path = scope["path"].rstrip("/").removesuffix(".json")
-            scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
+            scope["path"] = path
+            scope["raw_path"] = path.encode("utf-8", "surrogateescape")
         await self._app(scope, receive, send)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,6 +39,10 @@ class House:
     other: TestClient
     anonymous: TestClient
     account_id: int
+
+    def fresh_services(self) -> Services:
+        """The same services for a second application, which needs metrics of its own."""
+        return dataclasses.replace(self.services, registry=CollectorRegistry())
 
 
 @pytest.fixture

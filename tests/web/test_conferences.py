@@ -146,15 +146,24 @@ def test_deleting_a_running_room_sends_everyone_out(house: House) -> None:
 
 
 ROUTES = [
-    ("GET", "/v1/ping"), ("GET", "/v1/phone_gateways"), ("GET", "/v1/time_zone_list"),
-    ("GET", "/v1/time_zone_list/fr"), ("GET", "/v1/conferences"), ("GET", "/v1/conferences/active"),
-    ("GET", "/v1/conferences/inactive"), ("POST", "/v1/conferences"), ("GET", "/v1/conferences/{room}"),
-    ("PUT", "/v1/conferences/{room}"), ("DELETE", "/v1/conferences/{room}"), ("GET", "
-     ""/v1/conferences/{room}/live"),
-    ("POST", "/v1/conferences/{room}/live"), ("GET", "/v1/conferences/{room}/sessions"),
-    ("GET", "/v1/conferences/{room}/sessions/1"), ("GET", "/v1/conferences/{room}/sessions/1/cdr"),
+    ("GET", "/v1/ping"),
+    ("GET", "/v1/phone_gateways"),
+    ("GET", "/v1/time_zone_list"),
+    ("GET", "/v1/time_zone_list/fr"),
+    ("GET", "/v1/conferences"),
+    ("GET", "/v1/conferences/active"),
+    ("GET", "/v1/conferences/inactive"),
+    ("POST", "/v1/conferences"),
+    ("GET", "/v1/conferences/{room}"),
+    ("PUT", "/v1/conferences/{room}"),
+    ("DELETE", "/v1/conferences/{room}"),
+    ("GET", "/v1/conferences/{room}/live"),
+    ("POST", "/v1/conferences/{room}/live"),
+    ("GET", "/v1/conferences/{room}/sessions"),
+    ("GET", "/v1/conferences/{room}/sessions/1"),
+    ("GET", "/v1/conferences/{room}/sessions/1/cdr"),
     ("GET", "/v1/conferences/{room}/sessions/1/cdr.csv"),
-]  # fmt: skip
+]
 
 
 def test_the_list_of_routes_is_complete(house: House) -> None:
