@@ -47,10 +47,26 @@ _GROUPS: tuple[tuple[int, tuple[int, ...]], ...] = (
 #: SIP final status → Q.850 cause.
 SIP_TO_Q850: dict[int, int] = {status: cause for cause, group in _GROUPS for status in group}
 
-_REASON = re.compile(r"\s*q\.850\s*;(?P<parameters>.*)", re.IGNORECASE | re.DOTALL)
-_CAUSE = re.compile(r"cause\s*=\s*(\d{1,3})\s*", re.IGNORECASE | re.ASCII)
-_VALUES = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,"])+')
-_PARAMETERS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^;"])+')
+_CAUSE = re.compile(r"cause\s*=\s*([0-9]{1,3})", re.IGNORECASE)
+#: Longer header values are cut: no carrier sends them, and what is parsed per call must stay small.
+HEADER_CHARS_MAX = 2048
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split outside quoted strings (RFC 3261 §25.1), one pass; an open quotation runs to the end."""
+    parts, begin, quoted, escaped = [], 0, False, False
+    for index, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted and char == "\\":
+            escaped = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == separator and not quoted:
+            parts.append(text[begin:index].strip())
+            begin = index + 1
+    parts.append(text[begin:].strip())
+    return parts
 
 
 def cause_in_reason(header: str) -> int | None:
@@ -58,12 +74,12 @@ def cause_in_reason(header: str) -> int | None:
 
     Garbage is no cause: the header comes from the network.
     """
-    for value in _VALUES.findall(header):
-        reason = _REASON.fullmatch(value)
-        if reason is None:
+    for value in _split(header[:HEADER_CHARS_MAX], ","):
+        protocol, *parameters = _split(value, ";")
+        if protocol.upper() != "Q.850":
             continue
-        for parameter in _PARAMETERS.findall(reason["parameters"]):
-            cause = _CAUSE.fullmatch(parameter.strip())
+        for parameter in parameters:
+            cause = _CAUSE.fullmatch(parameter)
             if cause is not None and 1 <= int(cause[1]) <= 127:
                 return int(cause[1])
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from bridge.cdr.models import Cdr
@@ -75,5 +75,7 @@ def stream(session: Session, which: CdrFilter) -> Iterator[Cdr]:
         if len(chunk) < _CHUNK:
             return
         # By key, not by OFFSET: records that arrive meanwhile shift no page.
-        after = [tuple_(Cdr.setup_at, Cdr.id) > tuple_(chunk[-1].setup_at, chunk[-1].id)]
-        session.expunge_all()
+        last_at, last_id = chunk[-1].setup_at, chunk[-1].id
+        after = [or_(Cdr.setup_at > last_at, and_(Cdr.setup_at == last_at, Cdr.id > last_id))]
+        for record in chunk:
+            session.expunge(record)

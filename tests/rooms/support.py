@@ -31,7 +31,7 @@ def make_room(
     **more: Any,
 ) -> Room:
     """Presenters p1, p2, … and participants a1, a2, …; nobody is muted."""
-    room = Room("room-1", name="Demo", **({"mode": mode} if mode else {}), **more)
+    room = Room("room-1", name="Demo", mode=mode or AudioMode.LISTEN_ONLY, **more)
     for number in range(presenters):
         join(room, f"p{number + 1}", Role.PRESENTER)
     for number in range(participants):

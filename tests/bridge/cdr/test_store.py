@@ -149,6 +149,23 @@ def test_calls_go_on_while_the_database_is_away_and_records_arrive_later(
     store.stop(1)
 
 
+@pytest.mark.skipif(
+    os.environ.get("TOLLBRIDGE_TEST_DATABASE") != "postgresql", reason="needs a server that can be stopped")
+def test_a_real_server_that_stops_and_comes_back(
+    request: pytest.FixtureRequest, store: CdrStore, sessions: Sessions
+) -> None:
+    server = request.getfixturevalue("postgres_server")
+    store.close(ended())
+    assert store.flush(WAIT_S)
+    server.stop()
+    store.close(ended())
+    assert not store.flush(0.2)
+    wait_until(lambda: not store.stats().database_ok)
+    server.start()
+    assert store.flush(WAIT_S)
+    assert count(sessions) == 2
+
+
 def test_records_of_a_store_that_stopped_without_database_arrive_after_the_next_start(
     sessions: Sessions, tmp_path: Path
 ) -> None:
@@ -190,7 +207,7 @@ def test_while_the_disk_is_full_records_go_to_the_database_and_later_to_disk(
 def test_with_disk_and_database_gone_memory_is_bounded_and_losses_are_counted(
     sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def append(self: Spool, lines: Any) -> None:
+    def append(_self: Spool, _lines: Any) -> None:
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(Spool, "append", append)
@@ -245,7 +262,8 @@ def test_a_torn_last_line_does_not_hinder_the_next_start(sessions: Sessions, tmp
     assert later.stats().rejected == 0
 
 
-def test_two_processes_do_not_share_a_spool(store: CdrStore, sessions: Sessions, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("store")
+def test_two_processes_do_not_share_a_spool(sessions: Sessions, tmp_path: Path) -> None:
     with pytest.raises(SpoolInUseError):
         CdrStore(sessions, spool_dir=tmp_path / "spool", node_id="node-2", settings=QUICK).start()
 
