@@ -263,6 +263,8 @@ class CdrStore:
             self._news.clear()
             self._hurry.clear()
             try:
+                if not self._disk_ok:
+                    self._probe_disk()
                 self._journal_once()
                 if time.monotonic() >= next_checkpoint_s:
                     next_checkpoint_s = time.monotonic() + settings.checkpoint_s
@@ -288,6 +290,14 @@ class CdrStore:
                     self._drop_head(item)
                     self._note(item)
             self._journaled.set()
+
+    def _probe_disk(self) -> None:
+        """Write a line that says nothing: after trouble, only a write shows that the disk is back."""
+        with self._head:
+            if self._spool.tail is None:
+                self._rotate_or_raise()
+            else:
+                self._spool.append([journal.encode(self._boot_line())])
 
     def _encoded(self, item: _Item) -> bytes:
         try:

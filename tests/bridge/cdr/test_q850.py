@@ -40,7 +40,9 @@ def test_reason_headers(header: str, cause: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "repeated"), [('Q.850;text="', '\\"'), ("", ","), ("", ";"), ('"', '""'), ("Q.850", ";cause=0")])
+    ("start", "repeated"),
+    [('Q.850;text="', '\\"'), ("", ","), ("", ";"), ('"', '""'), ("Q.850", ";cause=0")],
+)
 def test_a_long_hostile_header_costs_little(start: str, repeated: str) -> None:
     began_s = time.thread_time()
     assert cause_in_reason(start + repeated * 50_000) is None
