@@ -17,21 +17,9 @@ from bridge.mixer.g711 import decode, encode
 from bridge.mixer.intake import PacketList
 from bridge.mixer.legs import MediaParameters
 from bridge.mixer.sockets import pack_address
+from tests.support.sound import Sound, tones_in
 
 PT = {0: 0, 1: 8, 2: 9}
-Sound = np.ndarray
-
-
-def sine(hz: float, *, rate: int = 8000, db: float = -20.0) -> Callable[[int], Sound]:
-    """A steady tone, by tick: RMS in dB relative to int16 full scale."""
-    amplitude = 32768 * 10 ** (db / 20) * np.sqrt(2)
-    n = rate // 50
-
-    def frame(tick: int) -> Sound:
-        t = (tick * n + np.arange(n)) / rate
-        return (amplitude * np.sin(2 * np.pi * hz * t)).astype(np.int16)
-
-    return frame
 
 
 @dataclass
@@ -130,17 +118,7 @@ class Loop:
         return self.events[begin:]
 
 
-def level_db(sound: Sound, hz: float, rate: int) -> float:
-    """RMS level of one tone within a sound, dB relative to int16 full scale."""
-    n = len(sound)
-    window = np.hanning(n)
-    basis = np.exp(-2j * np.pi * hz * np.arange(n) / rate)
-    amplitude = 2 * abs(np.sum(sound * window * basis)) / window.sum()
-    return float(20 * np.log10(amplitude / np.sqrt(2) / 32768 + 1e-9))
-
-
 def hears(phone: Phone, tones: dict[str, float], *, last_ticks: int = 50) -> set[str]:
-    """Names of the tones heard above −45 dB in the last ticks."""
+    """Names of the tones heard in the last ticks."""
     n = phone.rate // 50 * last_ticks
-    sound = phone.sound()[-n:].astype(np.float64)
-    return {name for name, hz in tones.items() if level_db(sound, hz, phone.rate) > -45}
+    return tones_in(phone.sound()[-n:].astype(np.float64), tones, rate=phone.rate)

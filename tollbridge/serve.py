@@ -1,0 +1,335 @@
+"""The whole product in one process and its media worker: `tollbridge serve`.
+
+The one composition root: every part is built here, from the settings, and handed what it needs.  Order of
+start: what others need first; the door (SIP) last, when everything behind it stands.  Order of the end: the
+reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.calls.booth import Booth
+from bridge.calls.sip_lines import SipLines
+from bridge.calls.switchboard import Switchboard, SwitchboardSettings
+from bridge.cdr.errors import CdrError
+from bridge.cdr.guard import PinGuard
+from bridge.cdr.store import CdrStore
+from bridge.ivr.prompts.library import PromptLibrary
+from bridge.ivr.settings import IvrSettings
+from bridge.mixer import protocol as p
+from bridge.mixer.client import MixerClient, MixerError
+from bridge.numbers import NumberBook, NumberBookError
+from bridge.sip.config import Registration, SipConfig, Transport, Trunk
+from bridge.sip.engine import SipEngine
+from bridge.sip.errors import SipConfigError
+from database.errors import MigrationError
+from database.types import now_utc
+from events.directory import PinDirectory
+from events.session_book import SessionBook
+from rooms.live import LiveRooms
+from tollbridge import __version__, logs
+from tollbridge.banner import Banner
+from tollbridge.first_run import FirstRun, seed
+from tollbridge.metrics import BridgeCollector, Parts
+from tollbridge.settings import Settings
+from tollbridge.stores import Stores, open_stores
+from tollbridge.trunk_settings import TrunkSettings
+from web.app import create_app
+from web.services import Gateway, Health, Services
+
+_log = structlog.get_logger(__name__)
+
+PIN_ANSWER_S = 30.0
+"""A PIN may be answered late on purpose (see `bridge.cdr.guard`), but not later than this."""
+
+
+class StartError(Exception):
+    """The product cannot start; the text says why and what to do."""
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; the exit status."""
+    logs.configure(settings)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except StartError as exc:
+        print(f"tollbridge cannot start: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with _everything(settings) as (banner, web):
+        print(banner.text(), flush=True)
+        done, _ = await asyncio.wait(
+            {asyncio.create_task(stop.wait()), web}, return_when=asyncio.FIRST_COMPLETED
+        )
+        if web in done:
+            raise StartError("the web server ended by itself; see the log")
+        _log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio.Task[None]]]:
+    """All parts, started; they are stopped in reverse on the way out."""
+    book = _numbers(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        stores, demo = stack.enter_context(_database(settings))
+        directory = PinDirectory(stores.readers)
+        await asyncio.to_thread(directory.start)
+        stack.push_async_callback(asyncio.to_thread, directory.stop)
+        runs = SessionBook(stores.sessions, node_id=settings.node_id)
+        await asyncio.to_thread(runs.recover)
+        runs.start()
+        stack.push_async_callback(asyncio.to_thread, runs.stop)
+        cdrs = CdrStore(stores.sessions, spool_dir=settings.spool_dir, node_id=settings.node_id)
+        try:
+            recovered = await asyncio.to_thread(cdrs.start)
+        except CdrError as exc:
+            raise StartError(str(exc)) from exc
+        stack.push_async_callback(asyncio.to_thread, cdrs.stop)
+
+        live, guard = LiveRooms(), PinGuard()
+        hear: list[p.Event] = []
+        mixer = MixerClient(
+            addresses=list(settings.media_binds),
+            ports=range(settings.rtp_ports[0], settings.rtp_ports[1] + 1),
+            capacity=settings.max_calls,
+            on_event=hear.append,
+        )
+        try:
+            await mixer.start()
+        except MixerError as exc:
+            raise StartError(str(exc)) from exc
+        stack.push_async_callback(mixer.stop)
+        library = PromptLibrary(
+            cache_dir=settings.prompt_cache, recordings_dir=settings.recordings_of_prompts
+        )
+        booth = Booth(library, mixer)
+        stack.callback(booth.close)
+        await booth.open(_languages(book))
+        switchboard = Switchboard(
+            SwitchboardSettings(
+                node_id=settings.node_id,
+                version=__version__,
+                media_timeout_s=settings.media_timeout_s,
+                room_idle_s=settings.room_idle_s,
+                rejoin_s=settings.rejoin_s,
+                discussion_limit=settings.discussion_limit,
+                join_tones=settings.join_tones,
+            ),
+            mixer=mixer,
+            booth=booth,
+            live=live,
+            directory=directory,
+            guard=guard,
+            cdrs=cdrs,
+            sessions=runs,
+            ivr=IvrSettings(answer_max_s=PIN_ANSWER_S),
+            now=now_utc,
+        )
+        mixer.on_event = switchboard.on_mixer
+        lines = SipLines(
+            switchboard=switchboard,
+            mixer=mixer,
+            book=book,
+            media_addresses=settings.media_addresses,
+            nat=settings.media_from_anywhere,
+            now=now_utc,
+        )
+        sip = SipEngine(_sip_config(settings), lines.from_sip_thread, book=book)
+        lines.attach(sip)
+        try:
+            await asyncio.to_thread(sip.start)
+        except SipConfigError as exc:
+            raise StartError(str(exc)) from exc
+        stack.push_async_callback(asyncio.to_thread, sip.stop)
+        stack.push_async_callback(switchboard.close)
+
+        registry = CollectorRegistry()
+        registry.register(
+            BridgeCollector(
+                Parts(switchboard=switchboard, mixer=mixer, sip=sip, guard=guard, cdrs=cdrs, live=live)
+            )
+        )
+
+        def health() -> Health:
+            state = cdrs.stats()
+            return Health(
+                checks={
+                    "mixer": "ok" if mixer.ready else "the media worker is being restarted",
+                    "records": "ok" if state.disk_ok else "the disk takes no call records",
+                    "sip": "ok" if sip.lines else "pjsua2 is not running",
+                }
+            )
+
+        app = create_app(
+            Services(
+                sessions=stores.sessions,
+                readers=stores.readers,
+                live=live,
+                directory=directory,
+                registry=registry,
+                version=__version__,
+                public_url=settings.web_address,
+                gateways=_gateways(book),
+                health=health,
+                clock=asyncio.get_running_loop().time,
+            )
+        )
+        address, task, server = await _start_web(settings, app)
+
+        async def stop_web() -> None:
+            server.should_exit = True
+            await task
+
+        stack.push_async_callback(stop_web)
+        yield (
+            Banner(
+                web=address,
+                sip=sip.addresses,
+                lines=sip.lines,
+                pjsua2=sip.version,
+                max_calls=settings.max_calls,
+                data_dir=settings.data_dir.absolute(),
+                numbers=book.numbers,
+                warnings=book.warnings,
+                recovered=recovered,
+                first=demo,
+            ),
+            task,
+        )
+
+
+def _numbers(settings: Settings) -> NumberBook:
+    try:
+        return NumberBook.load(settings.numbers_file or NumberBook.default_path())
+    except NumberBookError as exc:
+        raise StartError(str(exc)) from exc
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[tuple[Stores, FirstRun | None]]:
+    """The database, brought up to date; an empty one gets an organiser and a room to try."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stores = stack.enter_context(open_stores(settings))
+            with stores.sessions.begin() as session:
+                demo = seed(session, now=now_utc())
+        except OSError as exc:
+            raise StartError(f"the data folder {settings.data_dir} cannot be used: {exc}") from exc
+        except (SQLAlchemyError, MigrationError) as exc:
+            where = settings.database.render_as_string(hide_password=True)
+            raise StartError(f"the database {where} cannot be used: {_first_line(exc)}") from exc
+        yield stores, demo
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0]
+
+
+def _languages(book: NumberBook) -> list[str]:
+    """Languages of the numbers, those of most numbers first."""
+    used = [number.language for number in book.numbers]
+    return sorted(set(used), key=lambda language: (language not in ("fr", "en"), -used.count(language)))
+
+
+def _gateways(book: NumberBook) -> Sequence[Gateway]:
+    return [
+        Gateway(
+            code=number.id,
+            location=number.city_en,
+            number=number.number.value,
+            display=number.display,
+            country=number.country,
+            language=number.language,
+        )
+        for number in book.numbers
+    ]
+
+
+def _sip_config(settings: Settings) -> SipConfig:
+    transports = [Transport.UDP, Transport.TCP]
+    if settings.tls_certificate is not None:
+        transports.append(Transport.TLS)
+    public = [ip for ip in settings.media_address if ip not in settings.sip_host]
+    return SipConfig(
+        hosts=settings.sip_host,
+        port=settings.sip_port,
+        tls_port=settings.sip_tls_port or None,
+        transports=tuple(transports),
+        tls_certificate=_path(settings.tls_certificate),
+        tls_key=_path(settings.tls_key),
+        public_address=public[0] if public else None,
+        trunks=tuple(_trunk(trunk) for trunk in settings.trunks),
+        max_calls=settings.max_calls,
+        session_expires_s=settings.session_expires_s,
+        user_agent=f"Tollbridge/{__version__}",
+    )
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _trunk(trunk: TrunkSettings) -> Trunk:
+    register = None
+    if trunk.register_at is not None:
+        register = Registration(
+            registrar=trunk.register_at.registrar,
+            user=trunk.register_at.user,
+            password=trunk.register_at.password.get_secret_value(),
+            expires_s=trunk.register_at.expires_s,
+        )
+    return Trunk(
+        name=trunk.name,
+        sources=trunk.sources,
+        user=trunk.digest_user,
+        password=None if trunk.digest_password is None else trunk.digest_password.get_secret_value(),
+        default_number=trunk.default_number,
+        country=trunk.country,
+        register=register,
+    )
+
+
+async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task[None], uvicorn.Server]:
+    """Bind and serve; the address in use, the server's task and the server."""
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.http_host, settings.http_port))
+    except OSError as exc:
+        sock.close()
+        raise StartError(
+            f"the web server cannot listen on {settings.http_host} port {settings.http_port} ({exc.strerror}); "
+            "set TOLLBRIDGE_HTTP_PORT to a free port"
+        ) from exc
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))  # type: ignore[arg-type]
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    while not server.started:
+        if task.done():
+            await task
+        await asyncio.sleep(0.01)
+    port = sock.getsockname()[1]
+    address = settings.model_copy(update={"http_port": port}).web_address
+    return address, task, server
