@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection
 
-from database.engine import create_engine
+from database.engine import READ_ONLY, create_engine
 from database.errors import MigrationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,7 +44,7 @@ def current(url: str | URL) -> str | None:
     """
     engine = create_engine(url)
     try:
-        with engine.connect() as connection:
+        with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
