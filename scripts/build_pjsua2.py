@@ -128,9 +128,9 @@ def _library(source: Path, log: Path) -> None:
     env.pop("MAKELEVEL", None)
     say("configuring pjproject")
     run(["sh", "./aconfigure", *CONFIGURE], log=log, cwd=source, env=env)
-    with Progress("finding dependencies", total=420) as progress:
+    with Progress("finding dependencies", total=1) as progress:
         run(["make", _JOBS, "dep"], log=log, cwd=source, env=env, progress=progress)
-    with Progress("compiling the library", total=420) as progress:
+    with Progress("compiling the library", total=273) as progress:
         run(["make", _JOBS, "lib"], log=log, cwd=source, env=env, progress=progress, counts="-c -o")
 
 

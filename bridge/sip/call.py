@@ -49,6 +49,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def __init__(self, account: pj.Account, pj_id: int, *, call: SipCallId, engine: SipEngine) -> None:
         super().__init__(account, pj_id)
         self.call = call
+        self.pj_id = pj_id
         self.facts: CallerFacts | None = None
         """Set when the call was announced by `Invited`; its end is then announced too."""
         self.offer: Session | None = None
@@ -120,6 +121,10 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self.sendRequest(parameters)
 
     # -- what pjsua2 reports
+    def refused_by_library(self, status: int) -> None:
+        """pjsip refused the INVITE after we had seen it, and will not tell us again."""
+        self._over(status, "")
+
     # ----------------------------------------------------------------------------------
 
     def onCallSdpCreated(self, prm: Any) -> None:
@@ -133,9 +138,12 @@ class SipCall(pj.Call):  # type: ignore[misc]
             try:
                 _, stream = choose_stream(parse_sdp(prm.offer.wholeSdp))
                 codec, payload_type = choose_codecs(stream, self._engine.preference)[0]
-                negotiated(stream, codec=codec, payload_type=payload_type)
+                media = negotiated(stream, codec=codec, payload_type=payload_type)
             except RemoteError:
                 prm.statusCode = 488
+                return
+            if self.local is not None and (":" in media.remote_ip) != (":" in self.local.ip):
+                prm.statusCode = 488  # the mixer's port cannot move from IPv4 to IPv6 in the middle of a call
 
         self._fenced(judge)
 
@@ -224,11 +232,13 @@ class SipCall(pj.Call):  # type: ignore[misc]
                 self._engine.emit(Confirmed(call=self.call))
             if self._offered:
                 self._settle()
-        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED and not self.over:
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._hear_reason(prm.e)
             self._over(info.lastStatusCode, info.lastReason)
 
     def _over(self, status: int, text: str) -> None:
+        if self.over:
+            return
         self.over = True
         self._engine.forget(self)
         if self.facts is None:
@@ -244,13 +254,16 @@ class SipCall(pj.Call):  # type: ignore[misc]
                 cancelled=False,
             )
         else:
+            gone = self._left or self._cancelled
+            if gone:
+                status = 200 if self._answered else 487
             ended = Ended(
                 call=self.call,
-                status=200 if self._left and self._answered else status,
+                status=status,
                 q850=self._reason.q850,
-                reason_text=self._reason.text or ("" if self._left else text),
-                by_remote=self._left or self._cancelled,
-                cancelled=self._cancelled or (status == 487 and not self._answered),
+                reason_text=self._reason.text or ("" if gone else text),
+                by_remote=gone,
+                cancelled=gone and not self._answered,
             )
         self._engine.stats_now.ended += 1
         self._engine.emit(ended)

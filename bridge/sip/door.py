@@ -6,6 +6,7 @@ does the rest of the house hear of it. Strangers learn nothing but 403, late.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class TurnAway:
     status: int
     slug: str
     delay_s: float = 0.0
-    retry_after_s: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     record: bool = True
     """Whether it gets a record; a flood of strangers does not."""
 
@@ -100,9 +101,11 @@ class Door:
             return self._stranger(request, source, "not-allowed", now_s)
         facts = self.facts(request, source, trunk=trunk, now_s=now_s)
         if full:
-            return TurnAway(
-                facts=facts, status=503, slug="bridge-full", retry_after_s=self._config.retry_after_s
-            )
+            wait = ("Retry-After", str(self._config.retry_after_s))
+            return TurnAway(facts=facts, status=503, slug="bridge-full", headers=(wait,))
+        if self._too_brief(request):
+            least = ("Min-SE", str(self._config.session_min_s))
+            return TurnAway(facts=facts, status=422, slug="malformed", headers=(least,), record=False)
         try:
             offer = _offer(request)
             codecs = self._codecs(offer)
@@ -122,6 +125,11 @@ class Door:
             delay_s=self.limiter.refuse(ip, now_s=now_s),
             record=self.limiter.may_record(now_s=now_s),
         )
+
+    def _too_brief(self, request: Request) -> bool:
+        """RFC 4028 section 9: pjsip answers 422 too, but only after it has told us of a call that is none."""
+        match = re.match(r"\d{1,9}", request.first("session-expires"))
+        return match is not None and int(match[0]) < self._config.session_min_s
 
     def _codecs(self, offer: Session | None) -> tuple[Codec, ...]:
         if offer is None:

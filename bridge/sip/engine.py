@@ -238,14 +238,14 @@ class SipEngine:
             body.facts = decision.facts
             body.offer = decision.offer
             self.stats_now.active += 1
-            self.emit(
-                Invited(
-                    **_fields(decision.facts),
-                    call=body.call,
-                    codecs=decision.codecs,
-                    media_ip_version=decision.media_ip_version,
-                )
+            invited = Invited(
+                **_fields(decision.facts),
+                call=body.call,
+                codecs=decision.codecs,
+                media_ip_version=decision.media_ip_version,
             )
+            if not self.emit(invited):
+                self._end_with_500(body)  # nobody has heard of it
 
     def _turn_away(self, body: SipCall, decision: TurnAway, now_s: float) -> None:
         self.stats_now.refused += 1
@@ -253,7 +253,7 @@ class SipEngine:
         if not decision.facts.trunk:
             self.stats_now.strangers += 1
             _log.info("sip_stranger", source=ip, slug=decision.slug, delay_s=decision.delay_s)
-        headers = {} if decision.retry_after_s is None else {"Retry-After": str(decision.retry_after_s)}
+        headers = dict(decision.headers)
 
         def refuse() -> None:
             if decision.delay_s > 0:
@@ -276,11 +276,13 @@ class SipEngine:
         ip, _ = split_source(source)
         return trunk if ip in trunk.register.registrar else None
 
-    def rejected_by_library(self, status: int, text: str, source: str) -> None:
-        """pjsip refused an INVITE before we were asked: malformed, no codec, no line."""
-        if status == 422:  # the phone will try again with a longer session interval (RFC 4028 section 7.3)
-            return
+    def rejected_by_library(self, pj_id: int, status: int, text: str, source: str) -> None:
+        """pjsip refused an INVITE by itself: malformed, no codec, no line; mostly before we were asked."""
         try:
+            body = next((body for body in self._calls.values() if body.pj_id == pj_id), None)
+            if body is not None:
+                body.refused_by_library(status)
+                return
             self.stats_now.invites += 1
             self.stats_now.refused += 1
             now_s = self._clock()
@@ -296,13 +298,15 @@ class SipEngine:
         _log.info("sip_registration", trunk=trunk, ok=ok, status=status)
         self.emit(Registered(trunk=trunk, ok=ok, status=status))
 
-    def emit(self, event: SipEvent) -> None:
-        """Hand an event out; whatever the listener raises stays here."""
+    def emit(self, event: SipEvent) -> bool:
+        """Hand an event out; whatever the listener raises stays here. False when it raised."""
         try:
             self._on_event(event)
+            return True
         except Exception as error:
             self.stats_now.callback_errors += 1
             _log.error("sip_listener_failed", sip_event=type(event).__name__, error=repr(error))
+            return False
 
     def forget(self, body: SipCall) -> None:
         """A call is over."""
@@ -315,16 +319,20 @@ class SipEngine:
         """A fault of ours in a callback: count, log, end the call."""
         self.stats_now.callback_errors += 1
         _log.error("sip_callback_failed", call=body.call if body else None, error=repr(error))
-        if body is not None and not body.over:
+        if body is not None:
+            self._end_with_500(body)
 
-            def end() -> None:
-                if not body.over:
-                    try:
-                        body.finish(status=500, q850=41, text="server error")
-                    except pj.Error:
-                        self.stats_now.failed_commands += 1
+    def _end_with_500(self, body: SipCall) -> None:
+        """Not at once: pjsua2 does not expect its call to end inside some of its callbacks."""
 
-            self._pump.post(end)
+        def end() -> None:
+            if not body.over:
+                try:
+                    body.finish(status=500, q850=41, text="server error")
+                except pj.Error:
+                    self.stats_now.failed_commands += 1
+
+        self._pump.post(end)
 
     def codec_named(self, name: str) -> Codec | None:
         """A codec of ours by its encoding name."""

@@ -18,7 +18,7 @@ _COMPACT = {
 }  # fmt: skip
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _URI_IN_BRACKETS = re.compile(
-    r"^\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^<\"]*)<(?P<uri>[^>]*)>(?P<rest>.*)$", re.S
+    r"^\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^<\"]*)\s*<(?P<uri>[^>]*)>(?P<rest>.*)$", re.S
 )
 
 

@@ -46,7 +46,9 @@ class Endpoint(pj.Endpoint):  # type: ignore[misc]
 
     def onRejectedIncomingCall(self, prm: Any) -> None:
         """pjsip itself answered 4xx or 5xx."""
-        self._engine.rejected_by_library(int(prm.statusCode), prm.rdata.wholeMsg, prm.rdata.srcAddress)
+        self._engine.rejected_by_library(
+            int(prm.callId), int(prm.statusCode), prm.rdata.wholeMsg, prm.rdata.srcAddress
+        )
 
 
 class Account(pj.Account):  # type: ignore[misc]
@@ -60,6 +62,10 @@ class Account(pj.Account):  # type: ignore[misc]
     def onIncomingCall(self, prm: Any) -> None:
         """An INVITE that opens a call."""
         self._engine.incoming(self, int(prm.callId), prm.rdata.wholeMsg, prm.rdata.srcAddress)
+
+    def onIncomingSubscribe(self, prm: Any) -> None:
+        """Nobody may watch us."""
+        prm.code = 403
 
     def onRegState(self, prm: Any) -> None:
         """A registrar answered, or did not."""

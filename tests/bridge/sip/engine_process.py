@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, TypeVar
@@ -136,6 +137,12 @@ class EngineProcess:
             self.order("stats")
             assert self._changed.wait_for(lambda: len(self._stats) > before, _WAIT_S)
             return self._stats[-1]
+
+    def until(self, true: Callable[[dict[str, float]], bool]) -> None:
+        """Ask for the counters until they are as wanted; commands are run by another thread."""
+        deadline_s = time.monotonic() + _WAIT_S
+        while not true(stats := self.stats()):
+            assert time.monotonic() < deadline_s, stats
 
     def expect(self, kind: type[_Event], *, timeout_s: float = _WAIT_S, **fields: Any) -> _Event:
         """The first event of a kind (with these field values) not yet taken; removes it."""
