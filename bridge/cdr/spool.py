@@ -88,7 +88,7 @@ class Spool:
         Raises SpoolInUseError, SpoolFolderError.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise SpoolFolderError(f"the spool folder {self.folder} cannot be used: {exc}") from exc
@@ -138,6 +138,15 @@ class Spool:
                 os.ftruncate(self._file, size)
             raise
         self.tail = (path, size + written)
+
+    def put_aside(self, raw: bytes) -> None:
+        """Keep a line that cannot be delivered, for a person to look at. Raises OSError."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        file = os.open(self.folder / "rejected.jsonl", flags, 0o600)
+        try:
+            _append(file, raw)
+        finally:
+            os.close(file)
 
     def close(self) -> None:
         """Unlock the folder. The files stay."""

@@ -135,7 +135,7 @@ class CdrStore:
         self._put(_Item("open", facts))
 
     def close(self, facts: CallFacts) -> None:
-        """A call is over (it need not have been opened). `facts.end_at` must be set."""
+        """A call is over (it need not have been opened): its last word. `facts.end_at` must be set."""
         assert facts.end_at is not None, "a call that ends has an end"
         self._put(_Item("close", facts))
 
@@ -199,8 +199,9 @@ class CdrStore:
             event.set()
         for thread in self._threads:
             thread.join(timeout_s)
+        if not any(thread.is_alive() for thread in self._threads):
+            self._spool.close()
         self._threads.clear()
-        self._spool.close()
         return done
 
     # Queue
@@ -453,8 +454,7 @@ class CdrStore:
     def _put_aside(self, raw: bytes) -> None:
         self._rejected += 1
         try:
-            with (self._spool.folder / "rejected.jsonl").open("ab") as file:
-                file.write(raw)
+            self._spool.put_aside(raw)
         except OSError as exc:
             _log.error("cdr_rejected_lost", error=str(exc))
 

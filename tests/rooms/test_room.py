@@ -9,6 +9,7 @@ from rooms import events as e
 from rooms.errors import Refused
 from rooms.modes import AudioMode, MutedBy, Role, Via
 from rooms.room import Room
+from rooms.state import RoomView
 from tests.rooms.support import do, join, make_room
 
 
@@ -387,6 +388,12 @@ def test_tones_are_a_setting_and_off_for_listen_only() -> None:
     do(room, c.SetMode(mode=AudioMode.LISTEN_ONLY, by="p1"))
     assert not room.tones
     assert not make_room(mode=AudioMode.QA, tones=False).tones
+
+
+def test_a_room_can_be_read_without_being_changed() -> None:
+    view: RoomView = make_room(mode=AudioMode.QA, participants=2)  # mypy holds Room to the protocol
+    assert (view.headcount, view.presenter_count, view.question_count) == (3, 1, 0)
+    assert (view.started, view.locked, view.ended, view.floor_holder) == (True, False, False, None)
 
 
 def test_no_participant_passes_for_the_organiser() -> None:
