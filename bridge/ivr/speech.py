@@ -13,6 +13,7 @@ its result checked.
 import ctypes
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,7 @@ class Speaker:
         return pcm / 32768.0, self._rate_hz
 
     def phonemes(self, text: str, *, voice: str) -> str:
-        """How the voice would pronounce a text, in IPA; `(en)` marks words that it had to spell in English.
-        """
+        """How the voice would pronounce a text, in IPA; `(en)` marks words that it had to spell in English."""
         with _LOCK:
             library = self._with_voice(voice)
             raw = ctypes.create_string_buffer(text.encode())
@@ -104,7 +104,9 @@ class Speaker:
         return 0
 
 
+@cache
 def _load() -> tuple[ctypes.CDLL, int]:
+    """The library, initialised: once per process, since a second initialisation crashes a later synthesis."""
     try:
         import espeakng_loader
 

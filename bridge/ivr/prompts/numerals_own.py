@@ -19,7 +19,7 @@ _TR_ORDINALS = {
 
 
 def turkish(n: int) -> str:
-    """"kırk iki", "yüz bir", "bin"."""
+    """ "kırk iki", "yüz bir", "bin"."""
     if n == 0:
         return _TR_UNITS[0]
     words: list[str] = []
@@ -35,7 +35,7 @@ def turkish(n: int) -> str:
 
 
 def turkish_rank(n: int) -> str:
-    """"üçüncü", "yirmi birinci"."""
+    """ "üçüncü", "yirmi birinci"."""
     *first, last = turkish(n).split()
     return " ".join([*first, _TR_ORDINALS[last]])
 
@@ -52,7 +52,7 @@ _CS_TENS = (
 
 
 def czech_rank(n: int) -> str:
-    """"třetím místě", "dvacátém prvním místě"; past 99 "místě číslo 120"."""
+    """ "třetím místě", "dvacátém prvním místě"; past 99 "místě číslo 120"."""
     if not 1 <= n <= 99:
         return f"místě číslo {n}"
     if n < 20:
@@ -130,5 +130,5 @@ def hebrew(n: int) -> str:
 
 
 def hebrew_rank(n: int) -> str:
-    """"in the third place", "in place number twelve"."""
+    """ "in the third place", "in place number twelve"."""
     return f"בַּמָקוֹם {_HE_PLACES[n]}" if 1 <= n <= 10 else f"בְּמָקוֹם מִסְפָר {hebrew(n)}"

@@ -55,7 +55,7 @@ def _hebrew_letter(match: re.Match[str]) -> str:
     return letter + dots + vowel
 
 
-_JAPANESE_PARTICLE = re.compile(r"(?<=[ぁ-んァ-ヶー])([はへ])(?=[\s、。]|$)")
+_JAPANESE_PARTICLE = re.compile(r"(?<=[\sぁ-んァ-ヶー])([はへ])(?=[\s、。]|$)")
 _JAPANESE_LONG_O = re.compile(r"([おこそとのほもよろごぞどぼぽょ])う")
 
 
