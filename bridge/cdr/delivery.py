@@ -25,7 +25,7 @@ from bridge.cdr.record import CallFacts
 from bridge.cdr.spool import Line
 from database.errors import is_outage
 
-#: 200 rows of about 60 columns stay below SQLite's 32,766 and PostgreSQL's 65,535 parameters.
+#: Lines in one transaction: long enough to share its sync, short enough not to hold SQLite's write lock.
 BATCH_LINES = 200
 
 _log = structlog.get_logger(__name__)
@@ -114,13 +114,11 @@ class Delivery:
         self, session: Session, closed: dict[str, CallFacts], now: datetime
     ) -> list[CallFacts]:
         rows = [row_of(facts) | {"ingest_at": now} for facts in closed.values()]
-        statement: Any = _insert(session)(Cdr).values(rows).on_conflict_do_nothing().returning(Cdr.id)
-        stored = set(session.scalars(statement))
+        # One compiled statement for many rows; a list of VALUES would be compiled anew for every batch.
+        session.connection().execute(_insert(session)(Cdr.__table__).on_conflict_do_nothing(), rows)
         session.execute(delete(CdrOpen).where(CdrOpen.id.in_(closed)))
-        missing = closed.keys() - stored
-        if missing:
-            missing -= set(session.scalars(select(Cdr.id).where(Cdr.id.in_(missing))))
-        return [closed[call] for call in missing]
+        stored = set(session.scalars(select(Cdr.id).where(Cdr.id.in_(closed))))
+        return [facts for call, facts in closed.items() if call not in stored]
 
     def _upsert_open(self, session: Session, opened: Iterable[CallFacts], now: datetime) -> None:
         rows = [
@@ -133,14 +131,13 @@ class Delivery:
             }
             for facts in opened
         ]
-        statement: Any = _insert(session)(CdrOpen).values(rows)
+        statement: Any = _insert(session)(CdrOpen.__table__)
         new = statement.excluded
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[CdrOpen.id],
-                set_={"facts": new.facts, "boot_id": new.boot_id, "node_id": new.node_id},
-            )
+        statement = statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"facts": new.facts, "boot_id": new.boot_id, "node_id": new.node_id},
         )
+        session.connection().execute(statement, rows)
 
 
 def _insert(session: Session) -> Any:
