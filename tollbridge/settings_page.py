@@ -41,8 +41,13 @@ country = "FR"
 default_number = "+33975129519"
 ```
 
-In the environment all of them are one JSON list: `TOLLBRIDGE_TRUNKS='[{"name": "carrier", "sources":
-["192.0.2.1"]}]'`. Setting trunks replaces the default one, which trusts this machine.
+In the environment all of them are one JSON list:
+
+```sh
+TOLLBRIDGE_TRUNKS='[{"name": "carrier", "sources": ["192.0.2.0/28"], "country": "FR"}]'
+```
+
+Setting trunks replaces the default one, which trusts this machine.
 
 | name | default | meaning |
 |---|---|---|

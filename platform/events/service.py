@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from events import pins, repository
-from events.errors import BadEventError, FieldProblem, UnknownEventError
+from events.errors import BadEventError, FieldProblem, NoPinLeftError, UnknownEventError
 from events.fields import (
     DEFAULT_REGISTRATION,
     DEFAULT_SETTINGS,
@@ -70,7 +70,7 @@ def create_event(session: Session, *, account_id: int, wishes: EventWishes, now:
         updated_at=now,
         revision=0,
     )
-    for attempt in range(_ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         event.url_name = _free_url_name(session, wishes, event_id=None)
         event.room_pin = pins.new_pin(lambda pin: repository.room_pin_exists(session, pin))
         event.pins = [
@@ -81,10 +81,10 @@ def create_event(session: Session, *, account_id: int, wishes: EventWishes, now:
             with session.begin_nested():
                 session.add(event)
         except IntegrityError:  # another process took the same name or PIN between our look and our insert
-            if attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            break
+            continue
+        break
+    else:  # the database's own message would hold a PIN
+        raise NoPinLeftError(f"{_ATTEMPTS} times in a row another process took the same name or PIN")
     _touch(session, event, now)
     return event
 

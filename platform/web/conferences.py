@@ -1,4 +1,9 @@
-"""Routes: rooms, as organisers plan them."""
+"""Routes: rooms, as organisers plan them.
+
+Arguments are in the order in which they are made: who asks, then the body, which may take its time over the
+network, and only then a transaction. Otherwise a slow client would hold the lock for which all writers
+queue.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +92,9 @@ def read(event: EventRead, services: AllServices) -> ConferenceAnswer:
     responses=errors_of(400, 401, 404, 413, 415, 422, 503),
     openapi_extra=body_of(ConferenceWishes),
 )
-def update(event: EventWritten, services: AllServices, fields: Fields, session: Writer) -> ConferenceAnswer:
+def update(
+    _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices
+) -> ConferenceAnswer:
     """Change the fields that are sent and leave the others. PINs stay."""
     wishes = parse_wishes(fields, default_zone=event.timezone)
     service.update_event(session, event, wishes=wishes, now=services.now())

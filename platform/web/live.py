@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from web import views
-from web.access import AllServices, EventRead
+from web.access import AllServices, Caller, EventRead
 from web.bodies import read_fields
 from web.live_commands import parse_command
 from web.openapi import body_of, errors_of
@@ -30,7 +30,10 @@ async def read(event: EventRead, services: AllServices) -> LiveRoom:
     openapi_extra=body_of(LiveCommand),
 )
 async def command(
-    event: EventRead, services: AllServices, fields: Annotated[dict[str, Any], Depends(read_fields)]
+    _caller: Caller,
+    fields: Annotated[dict[str, Any], Depends(read_fields)],
+    event: EventRead,
+    services: AllServices,
 ) -> LiveRoom:
     """The same orders as a presenter's keys, by the same way. Answers with the room as it is afterwards.
 

@@ -138,7 +138,7 @@ class PostgresServer:
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
 
     @contextlib.contextmanager
     def database(self, *, migrated: bool) -> Iterator[str]:

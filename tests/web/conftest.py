@@ -40,6 +40,11 @@ class House:
     anonymous: TestClient
     account_id: int
 
+    def pool_in_use(self) -> int:
+        """Database connections that are not in the pool now."""
+        bind = self.services.sessions.kw["bind"]
+        return int(bind.pool.checkedout())
+
     def fresh_services(self) -> Services:
         """The same services for a second application, which needs metrics of its own."""
         return dataclasses.replace(self.services, registry=CollectorRegistry())

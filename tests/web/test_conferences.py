@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 from events.fields import Status
 from rooms.commands import Join
@@ -215,3 +216,16 @@ def test_without_the_database_the_answer_is_to_try_again(
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert house.api.get(f"/v1/conferences/{room}").status_code == 200
+
+
+def test_a_commit_that_fails_is_no_success(house: House, engine: Engine) -> None:
+    def fail(_connection: object) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk full"))
+
+    event.listen(engine, "commit", fail)
+    try:
+        answer = house.api.post("/v1/conferences", json={"name": "Lost"})
+    finally:
+        event.remove(engine, "commit", fail)
+    assert answer.status_code == 503
+    assert house.api.get("/v1/conferences/active").json() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -138,3 +139,41 @@ def test_over_a_real_socket(house: House, address: str) -> None:
                 yield b"x" * 10_000
 
         assert client.post("/v1/conferences", content=endless()).status_code == 413
+
+
+@pytest.mark.parametrize(("method", "tail"), [("POST", ""), ("PUT", "/{room}"), ("POST", "/{room}/live")])
+def test_a_slow_client_holds_up_nobody(house: House, method: str, tail: str) -> None:
+    """While the body is awaited, no transaction is open: somebody else can write."""
+    room = house.api.post("/v1/conferences", json={"name": "Slow"}).json()["room"]
+    app = create_app(house.fresh_services())
+    meanwhile: list[int] = []
+    answers: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        answer = await asyncio.to_thread(house.api.post, "/v1/conferences", json={"name": "Meanwhile"})
+        meanwhile.append(answer.status_code)
+        assert house.pool_in_use() == 0
+        return {"type": "http.request", "body": b'{"name": "Late"}', "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answers.append(message["status"])
+
+    headers = {"x-api-key": house.api.headers["X-Api-Key"], "content-type": "application/json"}
+    path = "/v1/conferences" + tail.replace("{room}", str(room["id"]))
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "server": ("testserver", 80),
+        "client": ("testclient", 1),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    asyncio.run(app(scope, receive, send))
+    assert meanwhile == [201]
+    assert answers[0] in (200, 201, 422)
