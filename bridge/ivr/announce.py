@@ -31,9 +31,9 @@ class Notice:
     """Something to say to one caller."""
 
     prompts: tuple[Prompt, ...]
-    reply: bool
-    """It answers this caller's own key: it may cut short what is being said. Other notices wait their turn.
-    """
+    urgent: bool
+    """It answers this caller's own key, or is about what this caller may do right now: it cuts short what is
+    being said. Other notices wait their turn."""
 
 
 def mode_name(mode: AudioMode) -> Prompt:
@@ -126,12 +126,12 @@ def _key(role: Role, action: Action) -> str:
     return key_of(MAIN_MENU[role], action)
 
 
-def _reply(*prompts: Prompt) -> Notice:
-    return Notice(prompts=prompts, reply=True)
+def _urgent(*prompts: Prompt) -> Notice:
+    return Notice(prompts=prompts, urgent=True)
 
 
 def _notice(*prompts: Prompt) -> Notice:
-    return Notice(prompts=prompts, reply=False)
+    return Notice(prompts=prompts, urgent=False)
 
 
 def _joined(event: e.Joined, me: str, view: RoomView) -> Notice | None:
@@ -150,7 +150,7 @@ def _muted(event: e.Muted, me: str, view: RoomView) -> Notice | None:
     if event.participant_id != me:
         return None
     if event.by is MutedBy.SELF:
-        return _reply(prompt("mute.on"))
+        return _urgent(prompt("mute.on"))
     return _notice(prompt("mute.by-presenter", key=_key(view.role(me), Action.MUTE)))
 
 
@@ -159,7 +159,7 @@ def _unmuted(event: e.Unmuted, me: str, _view: RoomView) -> Notice | None:
         return None
     if event.actor != me:
         return _notice(prompt("mute.off-by-presenter" if event.audible else "mute.off-unheard"))
-    return _reply(prompt("mute.off" if event.audible else "mute.off-unheard"))
+    return _urgent(prompt("mute.off" if event.audible else "mute.off-unheard"))
 
 
 def _mode_changed(event: e.ModeChanged, me: str, view: RoomView) -> Notice | None:
@@ -168,7 +168,7 @@ def _mode_changed(event: e.ModeChanged, me: str, view: RoomView) -> Notice | Non
         parts = [prompt(f"mode.set.{event.mode}")]
         if not view.started:
             parts.append(prompt("mode.from-start"))
-        return _reply(*parts)
+        return _urgent(*parts)
     touched = event.mode is not event.previous or me in event.muted or me in event.unmuted
     if not touched or (role is Role.PARTICIPANT and not view.started):
         return None
@@ -182,25 +182,25 @@ def _mode_changed(event: e.ModeChanged, me: str, view: RoomView) -> Notice | Non
 
 def _started(event: e.Started, me: str, view: RoomView) -> Notice | None:
     if event.actor == me:
-        return _reply(prompt("start.done"), prompt("headcount", n=view.headcount))
+        return _urgent(prompt("start.done"), prompt("headcount", n=view.headcount))
     role = view.role(me)
     if role is Role.PRESENTER:
         return _notice(prompt("start.done"))
-    return _notice(prompt("start.now"), mode_for_me(view.mode, role), *hear_prompts(view, me))
+    return _urgent(prompt("start.now"), mode_for_me(view.mode, role), *hear_prompts(view, me))
 
 
 def _locked(event: e.Locked, me: str, _view: RoomView) -> Notice | None:
-    return _reply(prompt("lock.on")) if event.actor == me else None
+    return _urgent(prompt("lock.on")) if event.actor == me else None
 
 
 def _unlocked(event: e.Unlocked, me: str, _view: RoomView) -> Notice | None:
-    return _reply(prompt("lock.off")) if event.actor == me else None
+    return _urgent(prompt("lock.off")) if event.actor == me else None
 
 
 def _question_asked(event: e.QuestionAsked, me: str, view: RoomView) -> Notice | None:
     role = view.role(me)
     if event.participant_id == me:
-        return _reply(
+        return _urgent(
             prompt("question.position", n=event.position),
             prompt("question.can-withdraw", key=_key(role, Action.QUESTION)),
         )
@@ -211,26 +211,26 @@ def _question_asked(event: e.QuestionAsked, me: str, view: RoomView) -> Notice |
 
 
 def _question_withdrawn(event: e.QuestionWithdrawn, me: str, _view: RoomView) -> Notice | None:
-    return _reply(prompt("question.withdrawn")) if event.participant_id == me else None
+    return _urgent(prompt("question.withdrawn")) if event.participant_id == me else None
 
 
 def _floor_given(event: e.FloorGiven, me: str, view: RoomView) -> Notice | None:
     if event.participant_id == me:
-        return _notice(prompt("floor.yours"))
+        return _urgent(prompt("floor.yours"))
     if event.actor == me:
-        return _reply(prompt("floor.given", key=_key(view.role(me), Action.FLOOR)))
+        return _urgent(prompt("floor.given", key=_key(view.role(me), Action.FLOOR)))
     return None
 
 
 def _floor_taken(event: e.FloorTaken, me: str, view: RoomView) -> Notice | None:
     if event.participant_id == me:
         if event.reason is e.FloorEnd.RETURNED:
-            return _reply(prompt("floor.returned"))
+            return _urgent(prompt("floor.returned"))
         if event.reason in (e.FloorEnd.TAKEN, e.FloorEnd.PASSED_ON):
-            return _notice(prompt("floor.ended"))
+            return _urgent(prompt("floor.ended"))
     elif event.actor == me and event.reason is e.FloorEnd.TAKEN:
         waiting = (prompt("questions.waiting", n=view.question_count),) if view.question_count else ()
-        return _reply(prompt("floor.taken"), *waiting)
+        return _urgent(prompt("floor.taken"), *waiting)
     return None
 
 
@@ -238,7 +238,7 @@ def _music_switched(event: e.MusicSwitched, me: str, _view: RoomView) -> Notice 
     if event.participant_id != me:
         return None
     word = "on" if event.on else "off"
-    return _reply(prompt(f"music.everyone-{word}" if event.everyone else f"music.{word}"))
+    return _urgent(prompt(f"music.everyone-{word}" if event.everyone else f"music.{word}"))
 
 
 _TELLERS: dict[type[e.RoomEvent], Callable[[Any, str, RoomView], Notice | None]] = {

@@ -198,11 +198,12 @@ class CallFlow:
     def _joined(self, view: RoomView, participant_id: str, *, now_s: float) -> list[Command]:
         assert self._accepted is not None
         self._deadline_s = None
+        if participant_id not in view:  # ended, or kicked, before the news of having joined came
+            return self._leave("event-ended", now_s=now_s)
         self.state = State.ROOM
         self._room = RoomMenu(role=self._accepted.role, participant_id=participant_id, view=view)
         welcome = prompt("join.welcome", event=self._accepted.event_name)
-        hints = arrival(view, participant_id) if participant_id in view else ()
-        return self._voice.say((welcome, *hints), now_s=now_s)
+        return self._voice.say((welcome, *arrival(view, participant_id)), now_s=now_s)
 
     def _join_refused(self, slug: str, *, now_s: float) -> list[Command]:
         return self._leave(slug, now_s=now_s)
@@ -228,6 +229,8 @@ class CallFlow:
     def _room_played(self, play_id: int, *, now_s: float) -> list[Command]:
         if not self._voice.played(play_id):
             return []
+        if self.state is State.SUBMENU:
+            self._deadline_s = now_s + self._settings.submenu_s
         return self._voice.next_notice(now_s=now_s)
 
     def _room_refused(self, slug: str, *, now_s: float) -> list[Command]:
@@ -241,10 +244,12 @@ class CallFlow:
             return self._leave("event-ended", now_s=now_s)
         if isinstance(event, e.Kicked) and event.participant_id == me:
             return self._leave("kicked", now_s=now_s)
+        if isinstance(event, e.Left) and event.participant_id == me:
+            return self._leave("event-ended", now_s=now_s)
         notice = announce(event, me=me, view=menu.view)
         if notice is None:
             return []
-        if notice.reply:
+        if notice.urgent:
             return self._voice.say(notice.prompts, now_s=now_s)
         if _is_tone(notice.prompts) and self._voice.speaking:
             return []
@@ -264,8 +269,10 @@ class CallFlow:
         return self._room
 
     def _follow_menu(self, *, now_s: float) -> None:
+        # As at the PIN prompt: the time to choose counts from the end of the choices, or their longest end.
         self.state = State.SUBMENU if self._menu.in_submenu else State.ROOM
-        self._deadline_s = now_s + self._settings.submenu_s if self._menu.in_submenu else None
+        longest_s = self._settings.prompt_max_s + self._settings.submenu_s
+        self._deadline_s = now_s + longest_s if self._menu.in_submenu else None
 
     # Leaving
 

@@ -22,7 +22,7 @@ class IvrSettings:
     answer_max_s: float = 10.0
     """Seconds that the PIN check, or entering the room, may take before the caller is told of trouble."""
     submenu_s: float = 15.0
-    """Seconds without a key after which a submenu is left."""
+    """Seconds without a key, from the end of its choices, after which a submenu is left."""
     prompt_max_s: float = 60.0
     """Seconds after which a prompt counts as played although nobody said so."""
     goodbye_max_s: float = 20.0

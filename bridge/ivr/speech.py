@@ -65,7 +65,7 @@ class Speaker:
         return pcm / 32768.0, self._rate_hz
 
     def phonemes(self, text: str, *, voice: str) -> str:
-        """How the voice would pronounce a text, in IPA; `(en)` marks words that it had to spell in English."""
+        """How the voice would pronounce a text, in IPA; `(en)` marks what it spells in English."""
         with _LOCK:
             library = self._with_voice(voice)
             raw = ctypes.create_string_buffer(text.encode())
@@ -106,7 +106,7 @@ class Speaker:
 
 @cache
 def _load() -> tuple[ctypes.CDLL, int]:
-    """The library, initialised: once per process, since a second initialisation crashes a later synthesis."""
+    """The library, initialised: once per process, since doing it twice crashes a later synthesis."""
     try:
         import espeakng_loader
 

@@ -54,7 +54,7 @@ TRANSITIONS: dict[tuple[State, Happening], frozenset[State]] = {
     (_S.CHECKING, _H.PIN_CHECKED): frozenset({_S.PIN, _S.CHECKING, _S.JOINING, _S.LEAVING}),
     (_S.CHECKING, _H.DEADLINE): frozenset({_S.CHECKING, _S.LEAVING}),
     (_S.JOINING, _H.PLAYED): frozenset({_S.JOINING}),
-    (_S.JOINING, _H.JOINED): frozenset({_S.ROOM}),
+    (_S.JOINING, _H.JOINED): frozenset({_S.ROOM, _S.LEAVING}),
     (_S.JOINING, _H.REFUSED): frozenset({_S.LEAVING}),
     (_S.JOINING, _H.DEADLINE): frozenset({_S.JOINING, _S.LEAVING}),
     (_S.ROOM, _H.KEY): frozenset({_S.ROOM, _S.SUBMENU}),

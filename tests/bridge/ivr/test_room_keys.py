@@ -186,7 +186,7 @@ def test_2_then_a_key_sets_the_mode_and_tells_everyone(key: str, mode: AudioMode
 
 
 def test_mode_before_the_start_is_confirmed_and_leaves_those_who_wait_in_peace(
-    bridge: Bridge, anna: Caller, otto: Caller
+    anna: Caller, otto: Caller
 ) -> None:
     otto.heard.clear()
     assert anna.type("22")[-2:] == ["mode.set.discussion", "mode.from-start"]
@@ -209,9 +209,13 @@ def test_unknown_key_in_the_submenu_stays_there(anna: Caller) -> None:
 
 def test_submenu_is_left_after_a_while_without_a_word(bridge: Bridge, anna: Caller) -> None:
     anna.press("2")
+    bridge.later(20.0)
+    assert anna.state is State.SUBMENU, "the choices are still being told"
     anna.hear_out()
     anna.heard.clear()
-    bridge.later(IvrSettings().submenu_s)
+    bridge.later(IvrSettings().submenu_s - 1)
+    assert anna.state is State.SUBMENU
+    bridge.later(1)
     assert anna.state is State.ROOM
     assert anna.heard == []
 
@@ -328,6 +332,19 @@ def test_end_by_http_takes_the_same_path_as_9(bridge: Bridge, anna: Caller, otto
     for caller in (anna, otto):
         caller.hear_out()
         assert caller.hung_up == "event-ended"
+
+
+def test_a_start_is_told_at_once_to_those_who_are_still_being_welcomed(bridge: Bridge, anna: Caller) -> None:
+    otto = bridge.call()
+    otto.type(f"{PARTICIPANT_PIN}#")
+    anna.press("7")
+    assert otto.heard[-2:] == ["start.now", "mode.you.listen_only"]
+
+
+def test_a_caller_who_is_taken_out_of_the_room_is_not_left_in_silence(bridge: Bridge, otto: Caller) -> None:
+    bridge.apply(c.Leave(participant_id=otto.id))
+    otto.hear_out()
+    assert otto.hung_up == "event-ended"
 
 
 def test_tones_of_joins_and_leaves_in_a_discussion_only() -> None:

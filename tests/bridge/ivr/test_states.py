@@ -124,6 +124,14 @@ def test_a_key_pressed_while_the_room_is_entered_is_counted_and_dropped() -> Non
     assert caller.flow.keys_ignored == 1
 
 
+def test_an_event_that_ended_while_the_room_was_entered_ends_the_call() -> None:
+    caller = in_state(State.JOINING)
+    room = Room("other", name="other")
+    caller.carry_out(caller.flow.on_joined(room, caller.id, now_s=caller.bridge.now_s))
+    caller.hear_out()
+    assert caller.hung_up == "event-ended"
+
+
 def test_entering_that_never_ends_is_given_up() -> None:
     caller = in_state(State.JOINING)
     caller.bridge.later(IvrSettings().answer_max_s)

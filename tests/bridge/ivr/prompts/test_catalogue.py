@@ -11,6 +11,7 @@ from bridge.ivr.flow import FAREWELLS, REFUSALS
 from bridge.ivr.keypad import MENUS
 from bridge.ivr.prompt import Prompt, prompt
 from bridge.ivr.prompts.catalogue import FALLBACK, load_catalogue, normal_tag, placeholders
+from bridge.ivr.prompts.handbook import prompts_markdown
 from bridge.ivr.prompts.numerals import number_words, plural_category
 from rooms.errors import REASONS
 from rooms.modes import AudioMode, MutedBy
@@ -248,3 +249,9 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path, content: str) -> None
 def test_catalogue_needs_english(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="no en"):
         load_catalogue(tmp_path)
+
+
+def test_page_for_operators_is_the_one_the_code_generates() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    assert page == prompts_markdown(CATALOGUE), "run: python -m bridge.ivr.prompts.handbook > docs/prompts.md"
+    assert all(f"| `{key}" in page for key in CATALOGUE.prompt_keys())
