@@ -67,7 +67,7 @@ class MixerClient:
         `on_event` is called on the event loop, also with `Played` for prompts that a dead worker left.
         """
         self._addresses, self._range, self.capacity = addresses, ports, capacity
-        self._on_event = on_event
+        self.on_event = on_event
         self._sockets: dict[tuple[str, int], tuple[socket.socket, socket.socket]] = {}
         self._legs: dict[int, _Leg] = {}
         self._next_leg = 1
@@ -178,6 +178,11 @@ class MixerClient:
         transport.write(p.frame(self._restoration()))
 
     @property
+    def ready(self) -> bool:
+        """Whether a worker is ticking."""
+        return self._ready.is_set()
+
+    @property
     def worker_pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
@@ -191,7 +196,7 @@ class MixerClient:
                 self._final(number, None)
             elif leg.play is not None:
                 play, leg.play = leg.play, None
-                self._on_event(p.Played(number, play))
+                self.on_event(p.Played(number, play))
 
     def _restoration(self) -> list[p.Command]:
         """What a new worker must know."""
@@ -349,7 +354,7 @@ class MixerClient:
                         self._final(event.leg, event)
                         continue
                     state.report = event
-                    self._on_event(_with(state.before, event))
+                    self.on_event(_with(state.before, event))
                     continue
                 case p.Latched():
                     state = self._legs.get(event.leg)
@@ -363,14 +368,14 @@ class MixerClient:
                     if state is None or state.play != event.play:
                         continue
                     state.play = None
-            self._on_event(event)
+            self.on_event(event)
 
     def _final(self, leg: int, report: p.LegReport | None) -> None:
         state = self._legs.pop(leg)
         last = report or state.report
         total = state.before if last is None else _with(state.before, last)
         if total is not None:
-            self._on_event(msgspec.structs.replace(total, final=True))
+            self.on_event(msgspec.structs.replace(total, final=True))
 
     def lost(self) -> None:
         """The pipe is closed."""

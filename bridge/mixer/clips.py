@@ -44,8 +44,12 @@ def encode_clip(pcm: Pcm16) -> EncodedClip:
 
 
 def silence_rows() -> npt.NDArray[np.uint8]:
-    """(3, 160): one frame of silence in PCMU, PCMA and G.722."""
+    """(3, 160): one frame of silence in PCMU, PCMA and G.722.
+
+    G.722 is adaptive: only what its coder says after it has settled decodes to silence when it is repeated.
+    """
     coder = G722.G722(16000, 64000)
+    coder.encode(np.zeros(32000, np.int16))
     rows = np.empty((3, FRAME_BYTES), np.uint8)
     rows[0], rows[1] = ULAW_SILENCE, ALAW_SILENCE
     rows[2] = np.frombuffer(coder.encode(np.zeros(320, np.int16)), np.uint8)

@@ -147,10 +147,9 @@ class Mixer:
     def mix(self, tick: int) -> None:
         """Compute what everybody hears in this tick; `output` then holds it."""
         if self._stale:
-            self._arrange()
-        move = self.buffers.plan(tick, self.levels.talking)
-        narrow, narrow_rows = self._voices(self._banks[0], move, tick)
-        wide, wide_rows = self._voices(self._banks[1], move, tick)
+            self._arrange(tick)
+        narrow, narrow_rows = self._voices(self._banks[0], tick)
+        wide, wide_rows = self._voices(self._banks[1], tick)
         self._tell_talking()
         sums = self.rooms.mix(
             narrow, self._room[narrow_rows], wide, self._room[wide_rows], self._play_sounds()
@@ -164,14 +163,15 @@ class Mixer:
             self.events.append(p.Played(int(self._leg_of[row]), play))
         self.output.played.clear()
 
-    def _voices(self, bank: _Bank, move: Ints, tick: int) -> tuple[F32, Ints]:
+    def _voices(self, bank: _Bank, tick: int) -> tuple[F32, Ints]:
         """Shaped frames of the legs that contribute sound now, and their rows, sorted by room."""
         rows = bank.rows
         if len(rows) == 0:
             return np.zeros((0, bank.rate // 50), np.float32), rows
+        move = self.buffers.plan(rows, tick, self.levels.talking[rows])
         law = (self.legs.codec[rows] == PCMA) * 256
         frame = bank.voices.hear(
-            self.buffers, rows, law=law, move=move[rows], silent_to=self.intake.silent_to, tick=tick
+            self.buffers, rows, law=law, move=move, silent_to=self.intake.silent_to, tick=tick
         )
         if len(bank.toned):
             frame[bank.toned], pressed = bank.inband.filter(rows[bank.toned], frame[bank.toned])
@@ -198,7 +198,7 @@ class Mixer:
 
     # Bookkeeping.
 
-    def _arrange(self) -> None:
+    def _arrange(self, tick: int) -> None:
         """Sort out who is decoded, by room, and who is sent to, by socket."""
         legs = self.legs
         decoded = legs.active & legs.receive & (self._speak | legs.inband)
@@ -210,7 +210,7 @@ class Mixer:
             bank.speak = self._speak[mine]
             bank.toned = np.flatnonzero(legs.inband[mine])
         for row in np.flatnonzero(decoded != self.buffers.store).tolist():
-            self.buffers.keep_sound(row, bool(decoded[row]))
+            self.buffers.keep_sound(row, bool(decoded[row]), tick=tick)
         members = legs.active & (self._room != NO_ROOM) & (legs.codec == G722)
         self.rooms.wide[:] = False
         self.rooms.wide[self._room[members]] = True
@@ -282,7 +282,7 @@ class Mixer:
             leg=leg,
             final=final,
             rx_pkts=reception.packets,
-            tx_pkts=int(self.output.sent[row]),
+            tx_pkts=self.output.sent(row),
             lost_pkts=reception.lost,
             discarded_pkts=int(self.buffers.discarded[row]),
             loss_bursts=reception.gaps,
@@ -300,6 +300,4 @@ class Mixer:
         need = max(float(self.buffers.need_now[row]), float(self.buffers.need_before[row]))
         if not self.buffers.started[row] or need < -1e8:
             return None
-        return 10.0 * (2 * self.output.tick - int(self.buffers.play[row]) + 2 - need)
-
-
+        return 10.0 * (self.buffers.offset(row, self.output.tick) - need)

@@ -20,7 +20,7 @@ from bridge.mixer.jitter import BLOCK, RING, JitterBuffers
 from bridge.mixer.legs import Legs
 from bridge.mixer.rfc4733 import KeyReceiver
 from bridge.mixer.sockets import BUFFER_BYTES, NAME_BYTES
-from bridge.mixer.stream import Streams
+from bridge.mixer.stream import Runs, Streams
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -32,6 +32,7 @@ COMFORT_NOISE = 13
 LONGEST_BLOCKS = 12
 _ONE_BY_ONE = 512
 """Datagrams per tick that may be looked at one by one; a flood beyond that is dropped unseen."""
+_COUNTING = np.arange(1 << 16)
 
 
 class Batch(Protocol):
@@ -71,7 +72,7 @@ class PacketList:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The packets that are kept, sorted by leg."""
+    """Packets that belong to legs."""
 
     index: Ints  # into the batch
     rows: Ints
@@ -84,10 +85,8 @@ class _Columns:
     size: Ints
     stamp: Ints
 
-    def pick(self, mask: Mask) -> "_Columns":
-        if mask.all():
-            return self
-        return _Columns(*(getattr(self, name)[mask] for name in self.__slots__))
+    def pick(self, which: Mask | Ints) -> "_Columns":
+        return _Columns(*(getattr(self, name)[which] for name in self.__slots__))
 
 
 def payload_bounds(packet: bytes) -> tuple[int, int] | None:
@@ -107,11 +106,17 @@ def payload_bounds(packet: bytes) -> tuple[int, int] | None:
     return (offset, end - offset) if end > offset else None
 
 
+def _places(n: int) -> Ints:
+    """0 … n − 1, from one shared array."""
+    return _COUNTING[:n] if n <= len(_COUNTING) else np.arange(n)
+
+
 class Intake:
     def __init__(self, legs: Legs, streams: Streams, buffers: JitterBuffers) -> None:
         n = legs.capacity
         self._legs, self._streams, self._buffers = legs, streams, buffers
         self._keys = KeyReceiver()
+        self._place = np.zeros(n, np.int64)
         self.silent_to = np.zeros(n, np.int64)
         """Blocks before this number are keys, not speech."""
         self.packet_blocks = np.zeros(n, np.int64)
@@ -136,36 +141,105 @@ class Intake:
         on_latched: Callable[[int], None],
     ) -> None:
         """Take one batch.  tick_ns: CLOCK_REALTIME at which this tick was due."""
+        self._buffers.turn(tick)
         if batch.n == 0:
             return
         kept = self._sort_out(batch, on_latched)
-        if kept is None:
+        count = len(kept.rows)
+        if count == 0:
             return
-        good, restarted = self._streams.accept(kept.rows, kept.seq, kept.ts, kept.ssrc)
+        # The last packet of each leg goes the short way if it is ordinary sound in sequence; the others,
+        # and all before it, the long way first.
+        self._place[kept.rows] = _places(count)
+        plain = self._place[kept.rows] == _places(count)
+        plain &= kept.audio
+        plain &= self._streams.regular(kept.rows, kept.seq, kept.ssrc)
+        plain &= self._buffers.started[kept.rows]
+        clock = (tick, tick_ns)
+        if not plain.all():
+            self._long_way(batch, kept.pick(~plain), clock, on_key)
+            kept = kept.pick(plain)
+            if len(kept.rows) == 0:
+                return
+        self._count_and_take(batch, kept, clock, Runs(kept.rows, unique=True))
+
+    def _long_way(
+        self, batch: Batch, kept: _Columns, clock: tuple[int, int], on_key: Callable[[int, str], None]
+    ) -> None:
+        kept = kept.pick(np.argsort(kept.rows, kind="stable"))
+        good, restarted = self._streams.judge(kept.rows, kept.seq, kept.ts, kept.ssrc)
         for row in restarted:
             self._buffers.started[row] = False
-        bad = len(good) - int(np.count_nonzero(good))
-        if bad:
-            self.dropped["out_of_stream"] += bad
+        if not good.all():
+            self.dropped["out_of_stream"] += int(np.count_nonzero(~good))
             kept = kept.pick(good)
         if len(kept.rows) == 0:
             return
-        self._streams.count(kept.rows, kept.seq, kept.stamp)
-        ticks = self._streams.ticks(kept.rows, kept.ts)
-        if kept.key.any():
-            self._take_keys(batch, kept, ticks, on_key)
         if kept.audio.all():
-            self._take_audio(batch, kept, ticks, tick=tick, tick_ns=tick_ns)
-        elif kept.audio.any():
-            self._take_audio(batch, kept.pick(kept.audio), ticks[kept.audio], tick=tick, tick_ns=tick_ns)
+            self._count_and_take(batch, kept, clock, Runs(kept.rows, unique=False))
+            return
+        self._streams.count(kept.rows, Runs(kept.rows, unique=False), kept.seq, kept.stamp)
+        if kept.key.any():
+            self._take_keys(batch, kept.pick(kept.key), on_key)
+        if kept.audio.any():
+            sound = kept.pick(kept.audio)
+            self._take_audio(batch, sound, clock, Runs(sound.rows, unique=False))
 
-    def _sort_out(self, batch: Batch, on_latched: Callable[[int], None]) -> _Columns | None:
+    def _count_and_take(self, batch: Batch, kept: _Columns, clock: tuple[int, int], runs: Runs) -> None:
+        self._streams.count(kept.rows, runs, kept.seq, kept.stamp)
+        self._take_audio(batch, kept, clock, runs)
+
+    def _sort_out(self, batch: Batch, on_latched: Callable[[int], None]) -> _Columns:
+        """Find each datagram's leg and leave out what is none of ours."""
         n = batch.n
-        head = batch.data[:n, :12]
-        length, truncated = batch.length, batch.truncated
+        words = np.ascontiguousarray(batch.data.view("<u4")[:n, :3])
+        length, first = batch.length, words[:, 0]
         size = length - 12
         offset = np.full(n, 12, np.int64)
-        usable = (head[:, 0] == 0x80) & (size > 0) & ~truncated
+        usable = (first & 0xFF) == 0x80
+        usable &= size > 0
+        usable &= ~batch.truncated
+        if not usable.all():
+            self._odd_headers(batch, length, usable, offset, size)
+        pt = ((first >> 8) & 0x7F).astype(np.int64)
+        rows = self._legs.find(batch.names[:n], batch.sock[:n])
+        unknown = usable & (rows < 0)
+        if unknown.any():
+            self._strangers(batch, np.flatnonzero(unknown), rows, pt, on_latched)
+            usable &= rows >= 0
+        audio = pt == self._legs.pt[rows]
+        audio &= usable
+        waiting = self._legs.waiting[rows]
+        if audio.all() and not waiting.any():
+            index = _places(n)
+            key = np.zeros(n, np.bool_)
+            stamp = batch.stamp_ns
+        else:
+            key = usable & ~audio & (pt == self._legs.dtmf_pt[rows])
+            known = audio | key | (usable & (pt == COMFORT_NOISE))
+            self.dropped["payload_type"] += int(np.count_nonzero(usable)) - int(np.count_nonzero(known))
+            index = np.flatnonzero(known)
+            for row in np.unique(rows[known & waiting]).tolist():
+                self._legs.waiting[row] = False
+                on_latched(row)
+            rows, words, audio, key = rows[index], words[index], audio[index], key[index]
+            offset, size, stamp = offset[index], size[index], batch.stamp_ns[index]
+        swapped = words.byteswap()
+        return _Columns(
+            index=index,
+            rows=rows,
+            seq=(swapped[:, 0] & 0xFFFF).astype(np.int64),
+            ts=swapped[:, 1].astype(np.int64),
+            ssrc=swapped[:, 2].astype(np.int64),
+            audio=audio,
+            key=key,
+            offset=offset,
+            size=size,
+            stamp=stamp,
+        )
+
+    def _odd_headers(self, batch: Batch, length: Ints, usable: Mask, offset: Ints, size: Ints) -> None:
+        truncated = batch.truncated
         for count, i in enumerate(np.flatnonzero(~usable).tolist()):
             if count >= _ONE_BY_ONE:
                 self.dropped["flood"] += 1
@@ -176,52 +250,23 @@ class Intake:
             else:
                 offset[i], size[i] = bounds
                 usable[i] = True
-        pt = (head[:, 1] & 0x7F).astype(np.int64)
-        rows = self._legs.find(batch.names[:n], batch.sock[:n])
-        unknown = usable & (rows < 0)
-        if unknown.any():
-            for count, i in enumerate(np.flatnonzero(unknown).tolist()):
-                if count < _ONE_BY_ONE:
-                    rows[i] = self._legs.latch(batch.names[i].tobytes(), int(batch.sock[i]), int(pt[i]))
-                    if rows[i] >= 0:
-                        on_latched(int(rows[i]))
-                        continue
-                self.dropped["stray"] += 1
-        usable &= rows >= 0
-        audio = usable & (pt == self._legs.pt[rows])
-        key = usable & ~audio & (pt == self._legs.dtmf_pt[rows])
-        known = audio | key | (usable & (pt == COMFORT_NOISE))
-        wrong = int(np.count_nonzero(usable)) - int(np.count_nonzero(known))
-        if wrong:
-            self.dropped["payload_type"] += wrong
-        index = np.flatnonzero(known)
-        if len(index) == 0:
-            return None
-        waiting = self._legs.waiting[rows[index]]
-        if waiting.any():
-            for row in np.unique(rows[index[waiting]]).tolist():
-                self._legs.waiting[row] = False
-                on_latched(row)
-        index = index[np.argsort(rows[index].astype(np.int16), kind="stable")]
-        words = np.ascontiguousarray(head[index])
-        return _Columns(
-            index=index,
-            rows=rows[index],
-            seq=words[:, 2:4].copy().view(">u2")[:, 0].astype(np.int64),
-            ts=words[:, 4:8].copy().view(">u4")[:, 0].astype(np.int64),
-            ssrc=words[:, 8:12].copy().view(">u4")[:, 0].astype(np.int64),
-            audio=audio[index],
-            key=key[index],
-            offset=offset[index],
-            size=size[index],
-            stamp=batch.stamp_ns[index],
-        )
 
-    def _take_keys(
-        self, batch: Batch, kept: _Columns, ticks: Ints, on_key: Callable[[int, str], None]
+    def _strangers(
+        self, batch: Batch, which: Ints, rows: Ints, pt: Ints, on_latched: Callable[[int], None]
     ) -> None:
-        for i in np.flatnonzero(kept.key).tolist():
-            row, start = int(kept.rows[i]), int(kept.offset[i])
+        """Packets from sources that are no leg's: they may be what a leg waits for."""
+        for count, i in enumerate(which.tolist()):
+            if count < _ONE_BY_ONE:
+                rows[i] = self._legs.latch(batch.names[i].tobytes(), int(batch.sock[i]), int(pt[i]))
+                if rows[i] >= 0:
+                    on_latched(int(rows[i]))
+                    continue
+            self.dropped["stray"] += 1
+
+    def _take_keys(self, batch: Batch, kept: _Columns, on_key: Callable[[int, str], None]) -> None:
+        ticks = self._streams.ticks(kept.rows, kept.ts)
+        for i, row in enumerate(kept.rows.tolist()):
+            start = int(kept.offset[i])
             payload = batch.data[kept.index[i], start : start + int(kept.size[i])].tobytes()
             packet = self._keys.receive(row, int(kept.ts[i]), payload)
             if packet is None:
@@ -233,30 +278,52 @@ class Intake:
             if packet.key is not None:
                 on_key(row, packet.key)
 
-    def _take_audio(self, batch: Batch, kept: _Columns, ticks: Ints, *, tick: int, tick_ns: int) -> None:
+    def _take_audio(self, batch: Batch, kept: _Columns, clock: tuple[int, int], runs: Runs) -> None:
+        tick, tick_ns = clock
         rows = kept.rows
-        self._streams.time(rows, kept.ts, ticks, kept.stamp)
-        age = (tick_ns - kept.stamp) / BLOCK_NS
-        age[(age > 100.0) | (age < -2.0)] = 0.0  # no time stamp, or the clock was set
-        arrival = 2 * tick - age
-        block = ticks // BLOCK
-        blocks = (kept.size + BLOCK - 1) // BLOCK
-        fresh = ~self._buffers.started[rows]
-        if fresh.any():
-            for i in np.flatnonzero(fresh).tolist():
+        ticks = self._streams.ticks(rows, kept.ts)
+        self._streams.time(runs, kept.ts, ticks, kept.stamp)
+        age = (tick_ns - kept.stamp) * (1 / BLOCK_NS)
+        odd = np.abs(age - 49.0) > 51.0  # no time stamp, or the clock was set
+        if odd.any():
+            age[odd] = 0.0
+        arrival: Floats = np.asarray(2 * tick - age, np.float64)
+        if runs.first is not None and not self._buffers.started[rows].all():
+            for i in np.flatnonzero(~self._buffers.started[rows]).tolist():
                 if not self._buffers.started[rows[i]]:
                     self._restart(kept, i, arrival[i], tick)
             ticks = self._streams.ticks(rows, kept.ts)
-            block = ticks // BLOCK
-        good, jumped = self._buffers.put(rows, block, blocks, arrival)
+        block = ticks // BLOCK
+        blocks = (kept.size + (BLOCK - 1)) // BLOCK
+        self.packet_blocks[runs.legs] = runs.last(blocks)
+        stores = self._buffers.store[rows]
+        if not stores.all():
+            silent = np.flatnonzero(~stores)
+            if runs.first is not None:  # one of each leg will do
+                silent = silent[np.unique(rows[silent], return_index=True)[1]]
+            for i in self._buffers.follow(rows[silent], block[silent], arrival[silent]).tolist():
+                self._restart(kept, int(silent[i]), arrival[silent[i]], tick)
+            if not stores.any():
+                return
+            kept, rows = kept.pick(stores), rows[stores]
+            block, blocks, arrival, ticks = block[stores], blocks[stores], arrival[stores], ticks[stores]
+            runs = Runs(rows, unique=runs.first is None)
+        good, jumped = self._buffers.put(rows, runs, block, blocks, arrival)
+        again: set[int] = set()
         for i in jumped.tolist():
-            row = int(rows[i])
-            self._restart(kept, i, arrival[i], tick)
-            ticks[i] = block[i] = 0
-            good[i] = self._buffers.store[row]
-        self.packet_blocks[rows] = blocks
-        if not good.any():
-            return
+            if int(rows[i]) not in again:
+                again.add(int(rows[i]))
+                self._restart(kept, i, arrival[i], tick)
+                ticks[i] = block[i] = 0
+                self._buffers.head[rows[i]] = blocks[i]
+                good[i] = True
+        if good.any():
+            self._write(batch, kept, good, ticks, block, blocks)
+
+    def _write(
+        self, batch: Batch, kept: _Columns, good: Mask, ticks: Ints, block: Ints, blocks: Ints
+    ) -> None:
+        rows = kept.rows
         whole = good & (kept.size % BLOCK == 0) & (kept.offset == 12) & (blocks <= LONGEST_BLOCKS)
         packets = np.flatnonzero(whole)
         if len(packets):

@@ -19,12 +19,14 @@ that arrives is thrown away after a stall; only a packet that later ones have ov
 A jump of the sender's clock (more than HISTORY_BLOCKS late with nothing to play, or beyond the ring) starts
 the leg afresh.
 
-Only legs that may speak keep sound (`store`).  For the others the same arithmetic runs on positions alone,
-so their loss, discards and delay are known at no cost in memory traffic.
+Only legs that may speak keep sound (`store`).  Of the others only the needs are followed, so that their
+discards and delay are known and a leg that may speak from now on begins with the right delay.
 """
 
 import numpy as np
 import numpy.typing as npt
+
+from bridge.mixer.stream import Runs
 
 BLOCK = 80
 RING = 128
@@ -33,6 +35,7 @@ MARGIN = 0.5
 _WINDOW_TICKS = 37
 _TALKING_ADJUST_TICKS = 3
 _NEVER = -1e9
+_NONE = np.zeros(0, np.int64)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -76,47 +79,66 @@ class JitterBuffers:
         self.need_now[row] = self.need_before[row] = _NEVER
         self.adjusted[row] = tick
 
-    def keep_sound(self, row: int, on: bool) -> None:
+    def keep_sound(self, row: int, on: bool, *, tick: int) -> None:
         """Begin or cease to keep what the leg says.  What it said before is forgotten."""
-        if on != self.store[row]:
-            self.filled[row] = False
-            self.store[row] = on
-            self.head[row] = self.play[row]
+        if on == self.store[row]:
+            return
+        self.filled[row] = False
+        self.store[row] = on
+        need = max(float(self.need_now[row]), float(self.need_before[row]))
+        if on and self.started[row] and need > _NEVER:
+            self.play[row] = 2 * tick - int(np.ceil(need + MARGIN))
+        self.head[row] = self.play[row]
 
-    def put(self, rows: Ints, block: Ints, blocks: Ints, arrival: Floats) -> tuple[Mask, Ints]:
-        """Place packets on their legs' timelines.  rows sorted, legs started.
+    def follow(self, rows: Ints, block: Ints, arrival: Floats) -> Ints:
+        """Watch packets of legs that keep no sound: rows distinct, started.
+
+        What would have come too late to be played counts as discarded.  Returns the indices of packets
+        whose sender's clock jumped.
+        """
+        need = arrival - block
+        now = self.need_now[rows]
+        target = np.maximum(now, self.need_before[rows])
+        jump = np.abs(need - target)
+        if (jump > HISTORY_BLOCKS).any():
+            jumped = (jump > HISTORY_BLOCKS) & (target > _NEVER)
+            late = (need > np.ceil(target + MARGIN)) & ~jumped & (target > _NEVER)
+            self.discarded[rows[late]] += 1
+            kept = ~jumped
+            self.need_now[rows[kept]] = np.maximum(now, need)[kept]
+            return np.flatnonzero(jumped)
+        late = need > np.ceil(target + MARGIN)
+        if late.any():
+            self.discarded[rows[late]] += 1
+        self.need_now[rows] = np.maximum(now, need)
+        return _NONE
+
+    def put(self, rows: Ints, runs: Runs, block: Ints, blocks: Ints, arrival: Floats) -> tuple[Mask, Ints]:
+        """Place packets on the timelines of legs that keep sound; legs started.
 
         block: first block of each packet; blocks: its length; arrival: in blocks.
-        Returns which packets are to be stored (on time, and their leg keeps sound) and the indices of
-        those that only a restart could place.
+        Returns which packets are on time and the indices of those that only a restart could place.
         """
-        late = block + blocks <= self.play[rows]
-        starved = self.head[rows] <= self.play[rows]
-        behind = self.play[rows] - block
-        need = arrival - block
-        jumped = (block - self.play[rows] > RING - 16) | (late & starved & (behind > HISTORY_BLOCKS))
+        play = self.play[rows]
+        behind = play - block
+        late = behind >= blocks
+        starved = self.head[rows] <= play
+        jumped = (behind < 16 - RING) | (late & starved & (behind > HISTORY_BLOCKS))
         usable = ~jumped & (behind <= HISTORY_BLOCKS)
         if late.any():
-            resume = late & starved & usable & self.store[rows]
-            for i in np.flatnonzero(resume).tolist():
+            for i in np.flatnonzero(late & starved & usable).tolist():
                 row = int(rows[i])
                 if self.head[row] <= self.play[row]:  # not resumed by an earlier packet of this batch
-                    self.play[row] = block[i]
-                    self.head[row] = block[i]
-                late[i] = block[i] < self.play[row]
-            lost = rows[late & ~jumped]
-            np.add.at(self.discarded, lost, 1)
-        if usable.any():
-            r, d = rows[usable], need[usable]
-            first = np.flatnonzero(np.diff(r, prepend=-1))
-            legs = r[first]
-            self.need_now[legs] = np.maximum(self.need_now[legs], np.maximum.reduceat(d, first))
-            last = np.append(first[1:], len(r)) - 1
-            even = (blocks[usable][last] & 1) == 0
-            self.parity[legs] = np.where(even, block[usable][last] & 1, -1)
-        good = usable & ~late & self.store[rows]
-        if good.any():
-            np.maximum.at(self.head, rows[good], (block + blocks)[good])
+                    self.play[row] = self.head[row] = block[i]
+                late[i] = block[i] + blocks[i] <= self.play[row]
+            np.add.at(self.discarded, rows[late & ~jumped], 1)
+        need = np.where(usable, arrival - block, _NEVER)
+        legs = runs.legs
+        self.need_now[legs] = np.maximum(self.need_now[legs], runs.max(need))
+        last_block = runs.last(block)
+        self.parity[legs] = np.where((runs.last(blocks) & 1) == 0, last_block & 1, -1)
+        good = usable & ~late
+        self.head[legs] = np.maximum(self.head[legs], runs.max(np.where(good, block + blocks, 0)))
         return good, np.flatnonzero(jumped)
 
     def write(self, rows: Ints, block: Ints, source: npt.NDArray[np.void]) -> None:
@@ -143,27 +165,36 @@ class JitterBuffers:
             data = np.frombuffer(payload, np.uint8)[begin - ticks : end - ticks]
             self.ring[row, place, begin - number * BLOCK : end - number * BLOCK] = data
 
-    def plan(self, tick: int, talking: Mask) -> Ints:
-        """How each leg moves towards its target this tick: KEEP, SKIP or STRETCH, (capacity,)."""
-        if tick % _WINDOW_TICKS == 0:
-            self.need_before = self.need_now
-            self.need_now = np.full_like(self.need_before, _NEVER)
-        need = np.maximum(self.need_now, self.need_before)
-        known = self.started & (need > _NEVER)
-        offset = 2 * tick - self.play
+    def plan(self, rows: Ints, tick: int, talking: Mask) -> Ints:
+        """How each of some legs moves towards its target this tick: KEEP, SKIP or STRETCH.
+
+        rows: legs that keep sound; talking: which of them talk.  (n,)
+        """
+        need = np.maximum(self.need_now[rows], self.need_before[rows])
+        known = self.started[rows] & (need > _NEVER)
         target = np.ceil(np.where(known, need, 0.0) + MARGIN).astype(np.int64)
-        target += (self.parity >= 0) & ((target & 1) != self.parity)
-        excess = np.where(known, offset - target, 0)
-        may = ~talking | (tick - self.adjusted >= _TALKING_ADJUST_TICKS)
+        parity = self.parity[rows]
+        target += (parity >= 0) & ((target & 1) != parity)
+        excess = np.where(known, 2 * tick - self.play[rows] - target, 0)
+        may = ~talking | (tick - self.adjusted[rows] >= _TALKING_ADJUST_TICKS)
         move = np.where(may, np.sign(excess), 0)
-        move[known & ~self.store] = 0
-        silent = known & ~self.store
-        if silent.any():
-            self.play[silent] = 2 * (tick + 1) - target[silent]  # where the next tick will play
         moved = move != 0
         if moved.any():
-            self.adjusted[moved] = tick
+            self.adjusted[rows[moved]] = tick
         return move
+
+    def turn(self, tick: int) -> None:
+        """Once a tick: the windows in which the largest need is sought move on."""
+        if tick % _WINDOW_TICKS == 0:
+            self.need_before, self.need_now = self.need_now, self.need_before
+            self.need_now.fill(_NEVER)
+
+    def offset(self, row: int, tick: int) -> float:
+        """Blocks between a packet's time on the line and its tick, for a leg that keeps sound or would."""
+        if self.store[row]:
+            return float(2 * tick + 2 - self.play[row])
+        need = max(float(self.need_now[row]), float(self.need_before[row]))
+        return float(np.ceil(need + MARGIN))
 
     def take(self, rows: Ints, column: int) -> tuple[U8, Mask]:
         """The block at play + column of each leg: bytes (n, 80) and whether it came (n,)."""

@@ -41,7 +41,6 @@ class Output:
     def __init__(self, capacity: int) -> None:
         n = capacity
         self.tick = 0
-        self.sent = np.zeros(n, np.int64)
         self.played: list[tuple[int, int]] = []
         """(row, play) of what has ended; the reader clears it."""
         self.layout_changed = True
@@ -52,10 +51,16 @@ class Output:
 
         self._headers = np.zeros((n, HEADER_BYTES), np.uint8)
         self._header_base = np.uint64(self._headers.ctypes.data)
-        self._seq = np.zeros(n, np.int64)
+        self._header_seq = np.ndarray(n, ">u2", self._headers, 2, (HEADER_BYTES,))
+        self._header_ts = np.ndarray(n, ">u4", self._headers, 4, (HEADER_BYTES,))
+        self._seq_offset = np.zeros(n, np.int64)
         self._ts_offset = np.zeros(n, np.int64)
-        self._mark = np.zeros(n, np.bool_)
-        self._pt = np.zeros(n, np.int64)
+        self._next_seq = np.zeros(n, np.int64)  # of rows that are not sent to
+        self._sends = 0  # ticks in which packets were sent
+        self._since = np.zeros(n, np.int64)  # value of _sends when a row began to be sent to
+        self._sent_before = np.zeros(n, np.int64)
+        self._top = 0  # rows from here on are not sent to
+        self._fresh = self._marked = np.zeros(0, np.int64)  # rows to be marked, rows marked last
         self._codec = np.zeros(n, np.int64)
         self._place = np.full(n, -1, np.int64)  # row → place in order
         self._group = np.zeros(n, np.int64)  # without the codec
@@ -89,11 +94,10 @@ class Output:
         self._headers[row] = 0
         self._headers[row, 0] = 0x80
         self._headers[row, 8:12] = np.frombuffer(ssrc.to_bytes(4, "big"), np.uint8)
-        self._seq[row] = int(rng.integers(1 << 16))
+        self._next_seq[row] = int(rng.integers(1 << 16))
         self._ts_offset[row] = int(rng.integers(1 << 32))
-        self._mark[row] = True
         self._codec[row] = codec
-        self.sent[row] = 0
+        self._sent_before[row] = 0
         self._group[row] = _SILENCE
         self._own_until[row] = 0
 
@@ -101,6 +105,8 @@ class Output:
         self._play_left[row] = 0
         self._playing.pop(row, None)
         self._own_coders.pop(row, None)
+        self.order = self.order[self.order != row]
+        self._fresh = self._fresh[self._fresh != row]
 
     def reset_room(self, slot: int) -> None:
         self._room_coders.pop(slot, None)
@@ -136,14 +142,18 @@ class Output:
         """Take over who is sent to, from which socket, with what codec."""
         rows = np.flatnonzero(legs.active & legs.send)
         rows = rows[np.argsort(legs.sock[rows], kind="stable")]
-        paused = np.ones(len(self._mark), np.bool_)
-        paused[self.order] = False
-        self._mark[rows] |= paused[rows]
+        fresh = np.setdiff1d(rows, self.order, assume_unique=True)
+        # A sequence number is the number of sends plus an offset, so that none need be counted one by one.
+        self._seq_offset[fresh] = self._next_seq[fresh] - self._sends - 1
+        self._since[fresh] = self._sends
+        self._stopped(np.setdiff1d(self.order, rows, assume_unique=True))
+        self._fresh = np.concatenate([self._fresh, fresh])
+        self._top = int(rows.max()) + 1 if len(rows) else 0
         self._place[:] = -1
         self._place[rows] = np.arange(len(rows))
         self.order = rows
         changed = np.flatnonzero((self._codec != legs.codec) & (self._play_left > 0))
-        self._pt[:] = legs.pt
+        self._headers[rows, 1] = legs.pt[rows]
         self._codec[:] = legs.codec
         for row in changed.tolist():
             self._next_clip(row)  # begins the clip again in the new codec
@@ -153,6 +163,11 @@ class Output:
         self._listeners_wide = set(((np.unique(wide) - _FIRST_ROOM) // 3).tolist())
         self.payloads = np.zeros(len(rows), np.uint64)
         self.layout_changed = True
+
+    def _stopped(self, rows: Ints) -> None:
+        """These rows are not sent to any more: note where they stand."""
+        self._sent_before[rows] += self._sends - self._since[rows]
+        self._next_seq[rows] = self._seq_offset[rows] + self._sends + 1
 
     # One tick: begin, rooms, speakers, finish.
 
@@ -244,16 +259,14 @@ class Output:
                 self._ended.append(self._playing[row].clips.pop(0))
                 self._next_clip(row)
         self.payloads = payloads
-        rows = self.order
-        seq = self._seq[rows] = (self._seq[rows] + 1) & 0xFFFF
-        ts = (self._ts_offset[rows] + tick * FRAME_BYTES) & 0xFFFFFFFF
-        head = np.empty((len(rows), 7), np.uint8)
-        head[:, 0] = self._pt[rows] | (self._mark[rows] << 7)
-        head[:, 1:3] = seq.astype(">u2")[:, None].view(np.uint8)
-        head[:, 3:7] = ts.astype(">u4")[:, None].view(np.uint8)
-        self._headers[rows, 1:8] = head
-        self._mark[rows] = False
-        self.sent[rows] += 1
+        top = self._top
+        self._sends += 1
+        self._header_seq[:top] = self._seq_offset[:top] + self._sends
+        self._header_ts[:top] = self._ts_offset[:top] + tick * FRAME_BYTES
+        if len(self._marked) or len(self._fresh):
+            self._headers[self._marked, 1] &= 0x7F
+            self._headers[self._fresh, 1] |= 0x80
+            self._marked, self._fresh = self._fresh, self._fresh[:0]
 
     # For the socket, RTCP and tests.
 
@@ -268,6 +281,11 @@ class Output:
 
     def ssrc(self, row: int) -> int:
         return int.from_bytes(self._headers[row, 8:12].tobytes(), "big")
+
+    def sent(self, row: int) -> int:
+        """Packets sent to a leg so far."""
+        going_on = self._sends - int(self._since[row]) if self._place[row] >= 0 else 0
+        return int(self._sent_before[row]) + going_on
 
     def rtp_timestamp(self, row: int) -> int:
         return int(self._ts_offset[row] + self.tick * FRAME_BYTES) & 0xFFFFFFFF

@@ -78,7 +78,7 @@ class Reports:
             return
         streams, output = mixer.streams, mixer.output
         block = None
-        if streams.started[row]:
+        if streams.started(row):
             last_sr, at = self._heard.get(row, (0, realtime_ns))
             block = rtcp.ReportBlock(
                 ssrc=int(streams.ssrc[row]),
@@ -89,7 +89,7 @@ class Reports:
                 last_sr=last_sr,
                 delay_since_sr=(realtime_ns - at) * 65536 // 1_000_000_000 if last_sr else 0,
             )
-        packets = int(output.sent[row])
+        packets = output.sent(row)
         data = rtcp.build(
             ssrc=output.ssrc(row),
             realtime_ns=realtime_ns,

@@ -103,16 +103,16 @@ def address_keys(names: U8, sock: npt.NDArray[np.int64]) -> U64:
     names: (n, 28) raw socket addresses; sock: (n,) socket numbers.  Exact for IPv4 with up to 2^16
     sockets; for IPv6 the 16 address bytes are folded by two odd multipliers.
     """
-    port = names[:, 2:4].copy().view(">u2")[:, 0].astype(np.uint64)
-    v4 = names[:, 4:8].copy().view(">u4")[:, 0].astype(np.uint64)
-    key = (sock.astype(np.uint64) << np.uint64(48)) | (v4 << np.uint64(16)) | port
-    v6 = names[:, 0] == socket.AF_INET6
+    words = np.ascontiguousarray(names).view("<u4")
+    family_port = words[:, 0].astype(np.uint64)
+    place = (sock.astype(np.uint64) << np.uint64(16)) | (family_port >> np.uint64(16))
+    key: U64 = (place << np.uint64(32)) | words[:, 1]
+    v6 = (family_port & np.uint64(0xFFFF)) == socket.AF_INET6
     if v6.any():
         halves = names[v6, 8:24].copy().view("<u8")
         folded = halves[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ halves[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)
         # The port and socket are spread by an odd multiplier as well, so that neighbours differ.
-        place = (sock[v6].astype(np.uint64) << np.uint64(16)) | port[v6]
-        key[v6] = folded ^ (place * np.uint64(0xD6E8FEB86659FD93))
+        key[v6] = folded ^ (place[v6] * np.uint64(0xD6E8FEB86659FD93))
     return key
 
 
@@ -233,5 +233,3 @@ class Sender:
                 # The first row is at fault (no route, refused, buffer full): leave it out and go on.
                 self.dropped += 1
                 first += 1
-
-

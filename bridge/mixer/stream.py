@@ -1,8 +1,5 @@
 """Reception of many RTP streams at once: order, loss, jitter (RFC 3550 §6.4.1, appendices A.1, A.3, A.8).
 
-`Streams.receive` takes one batch sorted by leg.  A leg usually has one packet in it, sometimes several; all
-updates are made per run of one leg, with `reduceat`, never per packet.
-
 Sequence numbers are extended by the signed distance to the highest one seen.  A distance beyond
 MAX_DROPOUT or MAX_MISORDER is believed only when the next packet continues from there (A.1's `bad_seq`),
 and so is a new SSRC: one stray packet must not throw a stream away, and a restarted phone must not stay
@@ -10,9 +7,13 @@ unheard.  Timestamps are unwrapped the same way, to 64-bit ticks that start at 0
 
 Losses are summed over the sections between such restarts.  Burstiness: `gaps` counts runs of lost packets,
 so that the mean burst length is lost / gaps.
+
+Batches come in two kinds.  Nearly all packets of a tick are the only one of their leg in it; for those every
+update is a plain column operation.  The rest (`Runs` with `first`) are sorted by leg and reduced per run.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +24,38 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 TICKS_PER_S = 8000
 _JUMP_TICKS = 10 * TICKS_PER_S
+_TICKS_PER_NS = TICKS_PER_S / 1e9
+_SPAN = MAX_DROPOUT + MAX_MISORDER
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+
+class Runs:
+    """Packets grouped by leg: `legs` (m,) are distinct; the packets of one leg stand together."""
+
+    __slots__ = ("first", "legs", "size")
+
+    def __init__(self, rows: Ints, *, unique: bool) -> None:
+        self.first: Ints | None = None
+        self.size: Any = 1
+        self.legs = rows
+        if not unique:
+            self.first = np.flatnonzero(np.diff(rows, prepend=-1))
+            self.legs = rows[self.first]
+            self.size = np.diff(self.first, append=len(rows))
+
+    def max(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Largest value of each leg."""
+        return values if self.first is None else np.maximum.reduceat(values, self.first)
+
+    def sum(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return values if self.first is None else np.add.reduceat(values, self.first)
+
+    def last(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Value of each leg's last packet."""
+        return values if self.first is None else values[self.first + self.size - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +72,9 @@ class Reception:
 class Streams:
     def __init__(self, capacity: int) -> None:
         n = capacity
-        self.started = np.zeros(n, np.bool_)
-        self.ssrc = np.zeros(n, np.int64)
+        self.ssrc = np.full(n, -1, np.int64)  # -1: nothing came yet
         self.seq = np.zeros(n, np.int64)  # extended, highest seen
-        self.base = np.zeros(n, np.int64)
-        self.received = np.zeros(n, np.int64)  # in this section
+        self.packets = np.zeros(n, np.int64)
         self.gaps = np.zeros(n, np.int64)
         self.last_ts = np.zeros(n, np.int64)
         self.last_ticks = np.zeros(n, np.int64)
@@ -55,9 +82,10 @@ class Streams:
         self.jitter = np.zeros(n, np.float64)  # ticks
         self.jitter_max = np.zeros(n, np.float64)
         self.jitter_sum = np.zeros(n, np.float64)
-        self.jitter_count = np.zeros(n, np.int64)
+        self.timed = np.zeros(n, np.int64)  # packets in jitter_sum
         self.last_arrival_ns = np.zeros(n, np.int64)
-        self.packets = np.zeros(n, np.int64)
+        self._base = np.zeros(n, np.int64)  # first sequence number of this section
+        self._packets_before = np.zeros(n, np.int64)  # packets before this section
         self._lost_before = np.zeros(n, np.int64)
         self._bad_seq = np.full(n, -1, np.int64)
         self._new_ssrc = np.full(n, -1, np.int64)
@@ -66,51 +94,53 @@ class Streams:
 
     def reset(self, row: int) -> None:
         for name, column in vars(self).items():
-            column[row] = -1 if name in ("_bad_seq", "_new_ssrc") else 0
+            column[row] = -1 if name in ("_bad_seq", "_new_ssrc", "ssrc") else 0
+
+    def started(self, row: int) -> bool:
+        return bool(self.ssrc[row] >= 0)
 
     def _start(self, row: int, *, seq: int, ts: int, ssrc: int) -> None:
         """Begin a section at this packet: what was lost before stays counted."""
-        if self.started[row]:
-            self._lost_before[row] += max(0, self._expected(row) - int(self.received[row]))
-        self.started[row] = True
+        if self.started(row):
+            self._lost_before[row] += max(0, self._expected(row) - self._received(row))
         self.ssrc[row] = ssrc
-        self.seq[row] = self.base[row] = seq
-        self.seq[row] -= 1  # the packet itself is counted by `receive`
-        self.received[row] = 0
+        self._base[row] = seq
+        self.seq[row] = seq - 1  # the packet itself is counted by `count`
+        self._packets_before[row] = self.packets[row]
         self.last_ts[row] = ts
         self.last_ticks[row] = 0
         self.transit[row] = np.nan
         self._bad_seq[row] = self._new_ssrc[row] = -1
         self._expected_prior[row] = self._received_prior[row] = 0
 
-    def accept(self, rows: Ints, seq: Ints, ts: Ints, ssrc: Ints) -> tuple[Mask, list[int]]:
-        """Which packets belong to their stream; and the rows whose stream (re)started with one of them.
+    def regular(self, rows: Ints, seq: Ints, ssrc: Ints) -> Mask:
+        """Which packets simply continue their stream."""
+        distance = diff16(seq, self.seq[rows])
+        distance += MAX_MISORDER
+        near: Mask = distance.view(np.uint64) <= _SPAN
+        near &= ssrc == self.ssrc[rows]
+        return near
+
+    def judge(self, rows: Ints, seq: Ints, ts: Ints, ssrc: Ints) -> tuple[Mask, list[int]]:
+        """Which of some packets, not all regular, belong to their streams; and which rows (re)started.
 
         All arrays (n,), in order of arrival within a leg.
         """
-        delta = diff16(seq, self.seq[rows] & 0xFFFF)
-        odd = (
-            ~self.started[rows]
-            | (ssrc != self.ssrc[rows])
-            | (delta > MAX_DROPOUT)
-            | (delta < -MAX_MISORDER)
-        )
-        good = ~odd
+        good = self.regular(rows, seq, ssrc)
         restarted: list[int] = []
-        if odd.any():
-            for i in np.flatnonzero(odd).tolist():
-                row, s = int(rows[i]), int(seq[i])
-                good[i], fresh = self._judge(row, seq=s, ts=int(ts[i]), ssrc=int(ssrc[i]))
-                if fresh:
-                    restarted.append(row)
-                    # Packets of the old stream that stand earlier in this batch would be measured
-                    # against the new one.
-                    good[:i] &= rows[:i] != row
+        for i in np.flatnonzero(~good).tolist():
+            row = int(rows[i])
+            good[i], fresh = self._judge(row, seq=int(seq[i]), ts=int(ts[i]), ssrc=int(ssrc[i]))
+            if fresh:
+                restarted.append(row)
+                # Packets of the old stream that stand earlier in this batch would be measured against
+                # the new one.
+                good[:i] &= rows[:i] != row
         return good, restarted
 
     def _judge(self, row: int, *, seq: int, ts: int, ssrc: int) -> tuple[bool, bool]:
-        """(accept, restarted) for a packet that does not simply continue its stream."""
-        if not self.started[row]:
+        """(accept, restarted) for a packet that did not simply continue its stream."""
+        if not self.started(row):
             self._start(row, seq=seq, ts=ts, ssrc=ssrc)
             return True, True
         if ssrc != self.ssrc[row]:
@@ -119,8 +149,7 @@ class Streams:
                 return True, True
             self._new_ssrc[row] = ssrc
             return False, False
-        delta = diff16(seq, int(self.seq[row]) & 0xFFFF)
-        if -MAX_MISORDER <= delta <= MAX_DROPOUT:
+        if -MAX_MISORDER <= diff16(seq, int(self.seq[row])) <= MAX_DROPOUT:
             return True, False  # the stream restarted earlier in this batch
         if seq == self._bad_seq[row]:
             self._start(row, seq=seq, ts=ts, ssrc=ssrc)
@@ -128,46 +157,52 @@ class Streams:
         self._bad_seq[row] = (seq + 1) & 0xFFFF
         return False, False
 
-    def count(self, rows: Ints, seq: Ints, arrival_ns: Ints) -> None:
-        """Count accepted packets.  rows must be sorted; at least one packet."""
-        first = np.flatnonzero(np.diff(rows, prepend=-1))
-        legs = rows[first]
-        run = np.diff(first, append=len(rows))
-        ahead = np.maximum.reduceat(diff16(seq, self.seq[rows] & 0xFFFF), first)
-        self.gaps[legs] += ahead > run
+    def count(self, rows: Ints, runs: Runs, seq: Ints, arrival_ns: Ints) -> None:
+        """Count accepted packets."""
+        legs = runs.legs
+        ahead = runs.max(diff16(seq, self.seq[rows]))
+        self.gaps[legs] += ahead > runs.size
         self.seq[legs] += np.maximum(ahead, 0)
-        self.received[legs] += run
-        self.packets[legs] += run
-        self.last_arrival_ns[legs] = np.maximum.reduceat(arrival_ns, first)
+        self.packets[legs] += runs.size
+        self.last_arrival_ns[legs] = runs.max(arrival_ns)
 
     def ticks(self, rows: Ints, ts: Ints) -> Ints:
         """Timestamps unwrapped to 64-bit ticks since the start of their stream."""
-        return self.last_ticks[rows] + diff32(ts, self.last_ts[rows])
+        ticks = diff32(ts, self.last_ts[rows])
+        ticks += self.last_ticks[rows]
+        return ticks
 
-    def time(self, rows: Ints, ts: Ints, ticks: Ints, arrival_ns: Ints) -> None:
-        """Update jitter from audio packets (A.8).  rows sorted; ticks as from `ticks`."""
-        first = np.flatnonzero(np.diff(rows, prepend=-1))
-        legs = rows[first]
-        transit = arrival_ns * (TICKS_PER_S / 1e9) - ticks
-        before = np.empty_like(transit)
-        before[1:] = transit[:-1]
-        before[first] = self.transit[legs]
-        step = np.abs(transit - before)
-        step[~(step < _JUMP_TICKS)] = 0.0  # the first packet, or a jump of the sender's clock
-        run = np.diff(first, append=len(rows))
-        keep = (15 / 16) ** run
-        mean = np.add.reduceat(step, first) / run
-        jitter = self.jitter[legs] * keep + mean * (1 - keep)
+    def time(self, runs: Runs, ts: Ints, ticks: Ints, arrival_ns: Ints) -> None:
+        """Update jitter from audio packets (A.8).  ticks as from `ticks`."""
+        legs = runs.legs
+        transit = arrival_ns * _TICKS_PER_NS - ticks
+        if runs.first is None:
+            step = np.abs(transit - self.transit[legs])
+        else:
+            before = np.empty_like(transit)
+            before[1:] = transit[:-1]
+            before[runs.first] = self.transit[legs]
+            step = np.abs(transit - before)
+        near = step < _JUMP_TICKS  # not so: the first packet (NaN), or a jump of the sender's clock
+        if not near.all():
+            step[~near] = 0.0
+        jitter = self.jitter[legs]
+        if runs.first is None:
+            jitter += (step - jitter) * (1 / 16)
+        else:
+            keep = (15 / 16) ** runs.size
+            jitter = jitter * keep + runs.sum(step) / runs.size * (1 - keep)
         self.jitter[legs] = jitter
         self.jitter_max[legs] = np.maximum(self.jitter_max[legs], jitter)
         self.jitter_sum[legs] += jitter
-        self.jitter_count[legs] += 1
-        last = first + run - 1
-        self.transit[legs] = transit[last]
-        forward = ticks[last] >= self.last_ticks[legs]
-        ahead = last[forward]
-        self.last_ts[legs[forward]] = ts[ahead]
-        self.last_ticks[legs[forward]] = ticks[ahead]
+        self.timed[legs] += 1
+        self.transit[legs] = runs.last(transit)
+        newest, stamp = runs.last(ticks), runs.last(ts)
+        forward = newest >= self.last_ticks[legs]
+        if not forward.all():
+            legs, newest, stamp = legs[forward], newest[forward], stamp[forward]
+        self.last_ts[legs] = stamp
+        self.last_ticks[legs] = newest
 
     def rebase(self, row: int, *, ts: int, ticks: int) -> None:
         """Let timestamp `ts` stand at `ticks` from now on, after the sender's clock jumped."""
@@ -176,28 +211,30 @@ class Streams:
         self.transit[row] = np.nan
 
     def _expected(self, row: int) -> int:
-        return int(self.seq[row] - self.base[row]) + 1
+        return int(self.seq[row] - self._base[row]) + 1
+
+    def _received(self, row: int) -> int:
+        return int(self.packets[row] - self._packets_before[row])
 
     def lost(self, row: int) -> int:
-        current = self._expected(row) - int(self.received[row]) if self.started[row] else 0
+        current = self._expected(row) - self._received(row) if self.started(row) else 0
         return int(self._lost_before[row]) + max(0, current)
 
     def fraction_lost(self, row: int) -> int:
         """Loss since the last report as an 8-bit fraction (A.3); starts the next interval."""
-        expected = self._expected(row)
-        received = int(self.received[row])
+        expected, received = self._expected(row), self._received(row)
         expected_now = expected - int(self._expected_prior[row])
         lost_now = expected_now - (received - int(self._received_prior[row]))
         self._expected_prior[row], self._received_prior[row] = expected, received
         return min(255, (lost_now << 8) // expected_now) if expected_now > 0 and lost_now > 0 else 0
 
     def report(self, row: int) -> Reception:
-        count = int(self.jitter_count[row])
+        timed = int(self.timed[row])
         per_ms = TICKS_PER_S / 1000
         return Reception(
             packets=int(self.packets[row]),
             lost=self.lost(row),
             gaps=int(self.gaps[row]),
-            jitter_avg_ms=float(self.jitter_sum[row]) / count / per_ms if count > 1 else None,
-            jitter_max_ms=float(self.jitter_max[row]) / per_ms if count > 1 else None,
+            jitter_avg_ms=float(self.jitter_sum[row]) / timed / per_ms if timed > 1 else None,
+            jitter_max_ms=float(self.jitter_max[row]) / per_ms if timed > 1 else None,
         )

@@ -100,9 +100,7 @@ class VoiceBank:
             block[i] = self._run_g722(int(rows[i]), codes[i].tobytes())
         return block
 
-    def _decode_g722(
-        self, rows: Ints, codes0: U8, have0: Mask, codes1: U8, have1: Mask, frame: F32
-    ) -> None:
+    def _decode_g722(self, rows: Ints, codes0: U8, have0: Mask, codes1: U8, have1: Mask, frame: F32) -> None:
         both = np.concatenate([codes0, codes1], axis=1)
         m = self.block
         for i, (first, second) in enumerate(zip(have0.tolist(), have1.tolist(), strict=True)):
