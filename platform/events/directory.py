@@ -18,9 +18,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import groupby
 
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
@@ -29,7 +29,6 @@ from database.errors import is_outage
 from database.types import now_utc
 from events import repository
 from events.fields import RoomType, Status
-from events.models import Event
 from rooms.modes import Role
 
 POLL_S = 1.0
@@ -96,18 +95,17 @@ class PinEntry:
         return self.event.capacity
 
 
-def card(event: Event) -> EventCard:
-    """The card of a stored event."""
+def _card(row: repository.ChangedPin) -> EventCard:
     return EventCard(
-        event_id=event.id,
-        room_id=str(event.id),
-        account_id=event.account_id,
-        name=event.name,
-        status=Status(event.status),
-        permanent_room=event.permanent_room,
-        gateway_enabled=bool(event.settings.get("phonegateway_enabled", True)),
-        room_type=RoomType(event.room_type),
-        capacity=event.capacity,
+        event_id=row.event_id,
+        room_id=str(row.event_id),
+        account_id=row.account_id,
+        name=row.name,
+        status=Status(row.status),
+        permanent_room=row.permanent_room,
+        gateway_enabled=bool(row.settings.get("phonegateway_enabled", True)),
+        room_type=RoomType(row.room_type),
+        capacity=row.capacity,
     )
 
 
@@ -199,29 +197,36 @@ class PinDirectory:
         changed = repository.changed_since(
             session, revision=0 if restored else self._revision, over_since=now_utc() - REMEMBER_OVER
         )
-        self._take(changed, forget=restored)
-
-    def _take(self, changed: Sequence[Event], *, forget: bool) -> None:
         fresh = [
-            (event.revision, card(event), [(pin.pin, Role(pin.role), pin.joinable) for pin in event.pins])
-            for event in changed
+            (
+                rows[0].revision,
+                _card(rows[0]),
+                [
+                    (self._digest(row.pin), Role(row.role), row.joinable)
+                    for row in rows
+                    if row.pin is not None and row.role is not None
+                ],
+            )
+            for rows in (list(group) for _, group in groupby(changed, key=lambda row: row.event_id))
         ]
         with self._changing:
-            if forget:
+            if restored:
                 self._entries, self._cards, self._digests, self._revision = {}, {}, {}, 0
-            for revision, event, event_pins in fresh:
-                for digest in self._digests.pop(event.event_id, ()):
-                    if self._entries.get(digest, (None, None))[1] == event.event_id:
-                        del self._entries[digest]
-                digests = []
-                for pin, role, joinable in event_pins:
-                    digest = self._digest(pin)
-                    if joinable or digest not in self._entries:  # a PIN given out again belongs to the living
-                        self._entries[digest] = (role, event.event_id)
-                        digests.append(digest)
-                self._digests[event.event_id] = tuple(digests)
-                self._cards[event.event_id] = event
+            for revision, event, pins in fresh:
+                self._take(event, pins)
                 self._revision = max(self._revision, revision)
+
+    def _take(self, event: EventCard, pins: list[tuple[bytes, Role, bool | None]]) -> None:
+        for digest in self._digests.pop(event.event_id, ()):
+            if self._entries.get(digest, (None, None))[1] == event.event_id:
+                del self._entries[digest]
+        owned = []
+        for digest, role, joinable in pins:
+            if joinable or digest not in self._entries:  # a PIN given out again belongs to the living
+                self._entries[digest] = (role, event.event_id)
+                owned.append(digest)
+        self._digests[event.event_id] = tuple(owned)
+        self._cards[event.event_id] = event
 
     def _digest(self, pin: str) -> bytes:
         return hashlib.blake2b(pin.encode("utf-8", "replace"), key=self._key, digest_size=16).digest()
