@@ -264,8 +264,10 @@ class Call:
         )
 
     def _source(self) -> Source:
-        who = self.arrival.caller_e164 or self.arrival.caller_raw or None
-        return Source(trunk=f"{self.arrival.trunk} {self.arrival.src_ip}", caller=who)
+        return Source(
+            trunk=f"{self.arrival.trunk} {self.arrival.src_ip}",
+            caller=self.arrival.caller_e164 or self.arrival.caller_user,
+        )
 
     def _check_pin(self, command: ivr.CheckPin) -> None:
         source = self._source()
@@ -282,17 +284,25 @@ class Call:
         entry = self._desk.directory.lookup(pin.reveal())
         if entry is None:
             return ivr.Rejected(slug="wrong-pin")
-        self._desk.guard.right(source, now_s=self._now_s())
         self.record.note(account_id=entry.account_id)
-        if entry.status is not Status.ACTIVE:
-            return ivr.Rejected(slug="event-over")
-        if not entry.gateway_enabled:
-            return ivr.Rejected(slug="gateway-off")
-        room = self._desk.live.get(entry.room_id)
-        if room is not None and room.locked and entry.role is Role.PARTICIPANT:
-            return ivr.Rejected(slug="event-locked")
+        obstacle = self._obstacle(entry)
+        if obstacle is not None:
+            self._desk.guard.wrong_for_account(str(entry.account_id), now_s=self._now_s())
+            return ivr.Rejected(slug=obstacle)
+        self._desk.guard.right(source, now_s=self._now_s())
         self._entry = entry
         return ivr.Accepted(role=entry.role, event_name=entry.name)
+
+    def _obstacle(self, entry: PinEntry) -> str | None:
+        """Why a right PIN does not open the door now."""
+        if entry.status is not Status.ACTIVE:
+            return "event-over"
+        if not entry.gateway_enabled:
+            return "gateway-off"
+        room = self._desk.live.get(entry.room_id)
+        if room is not None and room.locked and entry.role is Role.PARTICIPANT:
+            return "event-locked"
+        return None
 
     def _pin_checked(self, result: ivr.PinOutcome) -> None:
         if self.ended:

@@ -32,6 +32,8 @@ class Arrival:
     src_ip: str | None
     caller_e164: str | None
     caller_raw: str
+    caller_user: str | None
+    """What names a caller without a telephone number: the user part of his address, no display name."""
     caller_presentation: CallerPresentation
     called_e164: str | None
     number: DialInNumber | None

@@ -16,11 +16,13 @@ from bridge.mixer.protocol import LegReport
 def first_facts(arrival: Arrival, *, node_id: str, version: str) -> CallFacts:
     """What is known when a call arrives."""
     number = arrival.number
+    # Phones use a Call-ID again when they try again, so it alone does not name a leg.
+    record_id = new_id()
     return CallFacts(
-        id=new_id(),
+        id=record_id,
         source=arrival.source,
         source_call_id=arrival.source_call_id,
-        leg="a",
+        leg=record_id,
         setup_at=arrival.setup_at,
         direction=Direction.IN,
         channel=arrival.channel,

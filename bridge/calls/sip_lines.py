@@ -97,6 +97,7 @@ class SipLines:
             src_ip=event.source_ip or None,
             caller_e164=event.caller_e164,
             caller_raw=event.caller_raw,
+            caller_user=_user_part(event.caller_raw),
             caller_presentation=CallerPresentation(event.caller_presentation.value),
             called_e164=event.called_e164,
             number=number,
@@ -181,6 +182,13 @@ class SipLines:
             send=media.send,
             receive=media.receive,
         )
+
+
+def _user_part(address: str) -> str | None:
+    """The user part of a SIP address as raw as it came, or None."""
+    _, scheme, rest = address.partition("sip:")
+    user, at, _ = rest.partition("@")
+    return user if scheme and at and user else None
 
 
 def _family(ip: str) -> str:

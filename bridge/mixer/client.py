@@ -2,7 +2,9 @@
 
 **Ports.**  Sockets are opened here and inherited by the worker.  A leg is given a port on which as few legs
 as possible (normally none) still wait for their first packet: that first packet is what ties a caller
-behind NAT to his leg, so two must not wait at one place.
+behind NAT to his leg, so two must not wait at one place.  For the same reason a port whose leg has just gone
+is left alone for a while: that phone may still be sending.  Among the ports that are left, legs gather on
+as few as will hold them (LEGS_PER_PORT), because each port in use costs two system calls a tick.
 
 **A worker that dies** is replaced at once.  What each leg should be (media, place, latched address) is kept
 here as the last command of each kind, and told to the successor, so calls go on after a gap of about half a
@@ -31,6 +33,8 @@ from bridge.mixer.sockets import open_port
 log = structlog.get_logger(__name__)
 
 MAX_CLIPS = 2048
+LEGS_PER_PORT = 100
+_COOLING_S = 3.0
 _STEADY_S = 5.0
 _RESTART_PAUSE_S = 1.0
 
@@ -58,6 +62,19 @@ class _Leg:
     """Totals of workers that died."""
 
 
+@dataclass(slots=True)
+class _Port:
+    legs: int = 0
+    waiting: int = 0
+    left_s: float = -1e9
+    """When a leg last left."""
+
+    def preference(self, now_s: float) -> tuple[int, bool, bool, int]:
+        """The least is the best port for another leg."""
+        full = self.legs >= LEGS_PER_PORT
+        return self.waiting, now_s - self.left_s < _COOLING_S, full, self.legs if full else -self.legs
+
+
 class MixerClient:
     def __init__(
         self, *, addresses: list[str], ports: range, capacity: int, on_event: Callable[[p.Event], None]
@@ -69,6 +86,7 @@ class MixerClient:
         self._addresses, self._range, self.capacity = addresses, ports, capacity
         self.on_event = on_event
         self._sockets: dict[tuple[str, int], tuple[socket.socket, socket.socket]] = {}
+        self._ports: dict[tuple[str, int], _Port] = {}
         self._legs: dict[int, _Leg] = {}
         self._next_leg = 1
         self._clips: OrderedDict[Hashable, tuple[int, p.LoadClip]] = OrderedDict()
@@ -112,6 +130,7 @@ class MixerClient:
             log.info("rtp port taken", ip=ip, port=port, error=str(exc))
             return
         self._sockets[ip, port] = (opened[0], opened[1])
+        self._ports[ip, port] = _Port()
 
     async def stop(self) -> None:
         self._stopping = True
@@ -225,17 +244,28 @@ class MixerClient:
         keys = [key for key in self._sockets if (":" in key[0]) == (family == "v6")]
         if not keys or len(self._legs) >= self.capacity:
             raise NoPortsError("all legs are taken" if keys else f"no RTP ports on IP{family}")
-        waiting = dict.fromkeys(keys, 0)
-        load = dict.fromkeys(keys, 0)
-        for leg in self._legs.values():
-            key = (leg.ip, leg.port)
-            if key in load:
-                load[key] += 1
-                waiting[key] += leg.waiting
-        ip, port = min(keys, key=lambda k: (waiting[k], load[k]))
+        now_s = asyncio.get_running_loop().time()
+        ip, port = min(keys, key=lambda key: self._ports[key].preference(now_s))
         number, self._next_leg = self._next_leg, self._next_leg + 1
         self._legs[number] = _Leg(ip, port, secrets.randbits(32))
+        place = self._ports[ip, port]
+        place.legs += 1
+        place.waiting += 1
         return number, ip, port
+
+    def _no_longer_waits(self, leg: _Leg) -> None:
+        if leg.waiting:
+            leg.waiting = False
+            self._ports[leg.ip, leg.port].waiting -= 1
+
+    def _forget(self, number: int) -> _Leg:
+        leg = self._legs.pop(number)
+        self._no_longer_waits(leg)
+        place = self._ports[leg.ip, leg.port]
+        place.legs -= 1
+        if leg.media is not None:
+            place.left_s = asyncio.get_running_loop().time()
+        return leg
 
     def open(
         self,
@@ -280,11 +310,12 @@ class MixerClient:
         """Give a leg back; its final report follows as an event, unless the worker is gone."""
         state = self._legs[leg]
         if state.media is None:
-            del self._legs[leg]
+            self._forget(leg)
         elif self._transport is None:
             self._final(leg, None)
         else:
-            state.waiting, state.closing = False, True
+            self._no_longer_waits(state)
+            state.closing = True
             self._send(p.RemoveLeg(leg))
 
     # Sound.
@@ -359,7 +390,7 @@ class MixerClient:
                 case p.Latched():
                     state = self._legs.get(event.leg)
                     if state is not None and state.media is not None:
-                        state.waiting = False
+                        self._no_longer_waits(state)
                         state.media = msgspec.structs.replace(
                             state.media, remote_ip=event.ip, remote_port=event.port
                         )
@@ -371,7 +402,7 @@ class MixerClient:
             self.on_event(event)
 
     def _final(self, leg: int, report: p.LegReport | None) -> None:
-        state = self._legs.pop(leg)
+        state = self._forget(leg)
         last = report or state.report
         total = state.before if last is None else _with(state.before, last)
         if total is not None:

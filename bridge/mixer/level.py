@@ -1,14 +1,16 @@
 """Noise gate, levelling and talk detection for the legs that may speak.
 
 - Talk: webrtcvad judges a frame whenever it is louder than FLOOR_DB.  A leg talks after 60 ms of speech and
-  stops 400 ms after the last.
+  stops 400 ms after the last.  A detector that has just begun takes any noise for speech until it has learnt
+  the line (four frames, measured), so its first verdicts are not believed.
 - Gate: open while there is speech or anything louder than LOUD_DB (a tone, music, an instrument: judging
   what is worth hearing is not the bridge's business), closed 300 ms after.  Opens within 5 ms, closes over
   20 ms.  A closed leg costs the mix nothing and adds no line noise to it, which is what makes rooms with
   hundreds of open microphones bearable.
 - Levelling: each voice is brought to TARGET_DB (RMS of active speech, dB relative to int16 full scale) by a
   slow gain, at most +15 and −12 dB, moving up 5 dB/s and down 20 dB/s, and only while the leg talks, so
-  that pauses do not pump.
+  that pauses do not pump.  The level is a mean of power over about a second: a mean of decibels would count
+  the soft half of each syllable as much as the loud one and make everybody 5 dB too loud.
 
 All states are columns over the worker's legs; `Levels.shape` handles one frame of many legs.
 """
@@ -31,7 +33,11 @@ _UP_DB = 0.1  # per tick of 20 ms
 _DOWN_DB = 0.4
 _GATE_TICKS = 15
 _TALK_ON_TICKS = 3
+_SETTLE_FRAMES = 5
+_FOLLOW = 0.02
 _TALK_OFF_TICKS = 20
+_FULL_SCALE_DB = 90.309
+_TARGET_POWER = 10.0 ** ((TARGET_DB + _FULL_SCALE_DB) / 10)
 _EVERY_TICK_LEGS = 64
 """With more candidates than this, each is judged every second tick."""
 
@@ -39,7 +45,7 @@ _EVERY_TICK_LEGS = 64
 class Levels:
     def __init__(self, capacity: int) -> None:
         n = capacity
-        self.speech_db = np.full(n, TARGET_DB)
+        self.speech_power = np.full(n, _TARGET_POWER)
         self.gain_db = np.zeros(n)
         self.applied = np.zeros(n, np.float32)  # linear gain at the end of the last frame
         self.open_until = np.zeros(n, np.int64)
@@ -47,9 +53,10 @@ class Levels:
         self.last_speech = np.full(n, -(10**9), np.int64)
         self.talking = np.zeros(n, np.bool_)
         self._vads: dict[int, webrtcvad.Vad] = {}
+        self._settling = np.zeros(n, np.int64)
 
     def reset(self, row: int) -> None:
-        self.speech_db[row] = TARGET_DB
+        self.speech_power[row] = _TARGET_POWER
         self.gain_db[row] = 0.0
         self._vads.pop(row, None)
         self.hush(row)
@@ -71,15 +78,16 @@ class Levels:
         rows.
         """
         power = np.einsum("ij,ij->i", frame, frame) / frame.shape[1]
-        level = 10.0 * np.log10(power + 1e-3) - 90.309
+        level = 10.0 * np.log10(power + 1e-3) - _FULL_SCALE_DB
         speech = self._judge(rows, frame, level, rate=rate, tick=tick)
         loud = level > LOUD_DB
         heard = speech | loud
         self.open_until[rows[heard]] = tick + _GATE_TICKS
         self._follow_talk(rows, speech, tick)
         active = rows[heard]
-        self.speech_db[active] += 0.05 * (level[heard] - self.speech_db[active])
-        wanted = np.clip(TARGET_DB - self.speech_db[active], MIN_GAIN_DB, MAX_GAIN_DB)
+        self.speech_power[active] += _FOLLOW * (power[heard] - self.speech_power[active])
+        speech_db = 10.0 * np.log10(self.speech_power[active]) - _FULL_SCALE_DB
+        wanted = np.clip(TARGET_DB - speech_db, MIN_GAIN_DB, MAX_GAIN_DB)
         self.gain_db[active] += np.clip(wanted - self.gain_db[active], -_DOWN_DB, _UP_DB)
 
         open_ = self.open_until[rows] > tick
@@ -114,7 +122,11 @@ class Levels:
             vad = self._vads.get(row)
             if vad is None:
                 vad = self._vads[row] = webrtcvad.Vad(2)
+                self._settling[row] = _SETTLE_FRAMES
             speech[index] = vad.is_speech(raw[i * size : (i + 1) * size], rate)
+            if self._settling[row] > 0:
+                self._settling[row] -= 1
+                speech[index] = False
         return speech
 
     def _follow_talk(self, rows: Ints, speech: Mask, tick: int) -> None:

@@ -147,14 +147,17 @@ class Receiver:
         self.sock = np.zeros(capacity, np.int64)
         self.n = 0
 
-    def receive(self, fds: list[int]) -> int:
-        """Take what waits on the sockets, up to the capacity; the rest waits for the next tick."""
+    def receive(self, fds: list[tuple[int, int]]) -> int:
+        """Take what waits on the sockets (number, file descriptor), up to the capacity.
+
+        What is beyond it waits for the next tick.
+        """
         used = self._used
         self._hdr["namelen"][:used] = NAME_BYTES
         self._hdr["controllen"][:used] = _CONTROL_BYTES
         self._kind[:used] = 0
         n = 0
-        for index, fd in enumerate(fds):
+        for index, fd in fds:
             room = self.capacity - n
             if room == 0:
                 break

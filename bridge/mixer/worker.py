@@ -32,6 +32,7 @@ LATE_MS = 5.0
 _STALL_TICKS = 5
 _REPORT_TICKS = 250
 _STATS_TICKS = 50
+_SWEEP_TICKS = 10
 _PIPE_LIMIT = 64 << 20
 
 
@@ -48,6 +49,8 @@ class Worker:
         self._index = {key: i for i, key in enumerate(ports)}
         self._rtp = [rtp for rtp, _ in ports.values()]
         self._fds = [sock.fileno() for sock in self._rtp]
+        self._all_ports = list(enumerate(self._fds))
+        self._used_ports = self._all_ports
         self._mixer = Mixer(capacity)
         self._reports = Reports(self._mixer, [rtcp for _, rtcp in ports.values()])
         self._receiver = Receiver(max(4096, 4 * capacity))
@@ -94,7 +97,9 @@ class Worker:
 
     def _tick(self, tick: int, *, tick_ns: int) -> None:
         mixer = self._mixer
-        self._rx += self._receiver.receive(self._fds)
+        # Ports without a leg are emptied now and then, so that nothing old waits there for the next leg.
+        everyone = tick % _SWEEP_TICKS == 0
+        self._rx += self._receiver.receive(self._all_ports if everyone else self._used_ports)
         mixer.receive(self._receiver, tick=tick, tick_ns=tick_ns)
         mixer.mix(tick)
         if mixer.output.layout_changed:
@@ -129,6 +134,8 @@ class Worker:
             namelens=families,
             runs=runs,
         )
+        used = np.unique(legs.sock[legs.active]).tolist()
+        self._used_ports = [(index, self._fds[index]) for index in used]
         output.layout_changed = False
 
     # The pipe.

@@ -1,0 +1,199 @@
+"""The whole product as a subprocess, the way `make run` starts it, on free ports of loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+_START_S = 60.0
+
+
+def free_port(*, kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
+    """A port that nobody uses at the moment, for UDP and TCP."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, kind) as probe,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind((host, port))
+                return port
+
+
+def free_udp_range(pairs: int) -> tuple[int, int]:
+    """First and last port of a free even-odd range."""
+    offset = os.getpid() * 2 * pairs % 18000 // 2 * 2
+    for start in range(22000, 40000 - 2 * pairs, 2 * pairs):
+        first = 22000 + (start - 22000 + offset) % (18000 - 2 * pairs) // 2 * 2
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(first, first + 2 * pairs):
+                    sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first, first + 2 * pairs - 1
+    raise AssertionError("no free UDP ports")
+
+
+class Product:
+    """`tollbridge serve` with a data folder of its own.
+
+    with Product(tmp_path) as product:
+        product.sip, product.presenter_pin, product.get("/v1/ping") …
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """settings: names without the prefix, such as media_timeout_s="5"."""
+        self.folder = folder
+        self.http_port, self.sip_port = free_port(), free_port()
+        first, last = free_udp_range(16)
+        self._environment = dict(
+            os.environ,
+            PYTHONPATH=os.pathsep.join((str(ROOT), str(ROOT / "platform"))),
+            TOLLBRIDGE_DATA_DIR=str(folder / "data"),
+            TOLLBRIDGE_HTTP_PORT=str(self.http_port),
+            TOLLBRIDGE_SIP_PORT=str(self.sip_port),
+            TOLLBRIDGE_RTP_PORTS=f"{first}-{last}",
+            TOLLBRIDGE_NODE_ID="test",
+            **{f"TOLLBRIDGE_{name.upper()}": value for name, value in settings.items()},
+        )
+        self.process: subprocess.Popen[str] | None = None
+        self.output: list[str] = []
+        self.api_key = self.room = self.presenter_pin = self.listener_pin = ""
+
+    @property
+    def sip(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.sip_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def text(self) -> str:
+        """Everything it printed and logged so far."""
+        return "".join(self.output)
+
+    def start(self) -> None:
+        """Start and wait until it says that it is up."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tollbridge", "serve"],
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        begun = len(self.output)
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.wait_for(
+            lambda: "Tollbridge is up." in "".join(self.output[begun:]), "the start", within_s=_START_S
+        )
+        time.sleep(0.05)  # the rest of the banner is one write
+        self._note_secrets("".join(self.output[begun:]))
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output.append(line)
+
+    def _note_secrets(self, banner: str) -> None:
+        for name, label in (
+            ("api_key", "API key"),
+            ("room", "room"),
+            ("presenter_pin", "presenter PIN"),
+            ("listener_pin", "listener PIN"),
+        ):
+            found = re.search(rf"^\s+{label}\s+(\S+)", banner, re.MULTILINE)
+            if found:
+                setattr(self, name, found[1])
+
+    def stop(self) -> int:
+        """Ask it to end; its exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL to the main process."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the media worker."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def __enter__(self) -> Product:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process is not None and self.process.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def wait_for(self, condition: Any, what: str, *, within_s: float = 10.0) -> Any:
+        """The first true value of `condition()`; fails with what was printed when there is none in time."""
+        until = time.monotonic() + within_s
+        while True:
+            value = condition()
+            if value:
+                return value
+            ended = self.process is not None and self.process.poll() is not None
+            assert time.monotonic() < until, f"{what} did not come:\n{self.text[-4000:]}"
+            assert not ended, f"the product ended before {what} came:\n{self.text[-4000:]}"
+            time.sleep(0.02)
+
+    # Its HTTP API, as the organiser of the demo room.
+
+    def get(self, path: str, **options: Any) -> Any:
+        """The JSON (or text) of an answer that must be 200."""
+        answer = httpx.get(self.url + path, headers={"X-Api-Key": self.api_key}, **options)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text)
+        kind = answer.headers["content-type"]
+        return answer.json() if kind.startswith("application/json") else answer.text
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        return httpx.request(method, self.url + path, headers={"X-Api-Key": self.api_key}, json=body)
+
+    def live(self) -> Any:
+        """State of the demo room."""
+        return self.get(f"/v1/conferences/{self.room}/live")
+
+    def order(self, command: str, **values: str) -> httpx.Response:
+        """A live command to the demo room."""
+        return self.send("POST", f"/v1/conferences/{self.room}/live", {"command": command, **values})
+
+    def people(self) -> list[Any]:
+        return list(self.live()["participants"])
+
+    def cdrs(self, session: int | str | None = None) -> list[Any]:
+        """Call records of a session of the demo room, by default of the latest."""
+        if session is None:
+            session = self.get(f"/v1/conferences/{self.room}/sessions")[0]["id"]
+        return list(self.get(f"/v1/conferences/{self.room}/sessions/{session}/cdr"))
