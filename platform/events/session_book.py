@@ -1,10 +1,10 @@
 """Sessions are written down without anybody waiting for the database.
 
 A session begins when the first person enters a room and must get its id at once, database or not. So the
-book makes the id, keeps the latest state of every session in memory, and
-one thread carries states to the database whenever it can. Only the latest state of a session matters: the
-memory is bounded by sessions, not by what happened in them. Of finished sessions at most `backlog_max`
-wait; beyond that the oldest is dropped and counted (`dropped`).
+book makes the id, keeps the latest state of every session in memory, and one thread carries states to the
+database whenever it can. Only the latest state of a session matters: the memory is bounded by sessions, not
+by what happened in them. Of finished sessions at most `backlog_max` wait; beyond that the oldest is dropped
+and counted (`dropped`), as is what the database will never take.
 
 While a session runs, `last_seen_at` is moved on every `touch_s`; `recover()` gives sessions that a crash
 left open that moment as their end.
@@ -207,6 +207,8 @@ class SessionBook:
         except Exception as exc:
             if is_outage(exc):
                 return False
-            _log.exception("session_not_written", session_id=page.session_id)
+            _log.error(
+                "session_not_written", session_id=page.session_id, event_id=page.event_id, error=str(exc)
+            )
             self.dropped += 1
         return True

@@ -45,13 +45,13 @@ def test_a_run_is_written_from_first_to_last(
     sessions: sessionmaker[Session], event: Event, book: SessionBook
 ) -> None:
     session_id = book.open(event.id, now=T0)
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     assert [(row.id, row.ended_at) for row in rows(sessions)] == [(session_id, None)]
     book.visitors(session_id, total=3, present=3)
     book.visitors(session_id, total=4, present=2)
     book.close(session_id, now=T0 + timedelta(minutes=5))
     book.close(session_id, now=T0 + timedelta(minutes=9))
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     (row,) = rows(sessions)
     assert (row.started_at, row.ended_at) == (T0, T0 + timedelta(minutes=5))
     assert (row.total_visitors, row.max_visitors) == (4, 3)
@@ -65,10 +65,10 @@ def test_ending_the_event_makes_it_over_leaving_it_does_not(
             return session.get_one(Event, event.id).status
 
     book.close(book.open(event.id, now=T0), now=T0)
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     assert status() == Status.ACTIVE
     book.close(book.open(event.id, now=T0), now=T0, event_over=True)
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     assert status() == Status.INACTIVE
 
 
@@ -79,7 +79,7 @@ def test_what_happens_while_the_database_is_away_arrives_later(
         session_id = book.open(event.id, now=T0)
         book.close(session_id, now=T0 + timedelta(minutes=1))
         assert not book.flush(timeout_s=0.05)
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     (row,) = rows(sessions)
     assert (row.id, row.ended_at) == (session_id, T0 + timedelta(minutes=1))
     assert book.dropped == 0
@@ -102,7 +102,7 @@ def test_after_a_crash_open_sessions_end_when_they_were_last_seen(
 ) -> None:
     book.open(event.id, now=T0)
     book.touch(now=T0 + timedelta(minutes=3))
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     assert SessionBook(sessions, node_id="another").recover() == 0
     assert SessionBook(sessions, node_id="node-1").recover() == 1
     assert [row.ended_at for row in rows(sessions)] == [T0 + timedelta(minutes=3)]
@@ -113,6 +113,6 @@ def test_a_session_of_an_event_that_does_not_exist_does_not_stop_the_others(
 ) -> None:
     book.open(4711, now=T0)
     good = book.open(event.id, now=T0)
-    assert book.flush(timeout_s=5)
+    assert book.flush(timeout_s=30)
     assert [row.id for row in rows(sessions)] == [good]
     assert book.dropped == 1
