@@ -1,9 +1,9 @@
 """What exactly is built when Tollbridge builds pjsua2, and under which name the result is cached.
 
 The wheel on the package index is compiled for four calls. Everything that makes ours a bridge is in
-CONFIG_SITE. Memory, measured on x86-64 with this recipe: 70 MB resident after start with 4,096 lines (the
-call table is zero pages until a line is used), then about 90 kB per call while it is up
-(docs/decisions/0010-pjsua2-from-source.md).
+CONFIG_SITE. Memory, measured on x86-64 with this recipe: 72 MB resident after start with 4,096 lines (the
+call table is untouched zero pages until a line is used), then 130 kB per call that is up
+(docs/decisions/pjsua2-from-source.md).
 """
 
 from __future__ import annotations

@@ -61,14 +61,13 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._writer = SdpWriter()
         self._next: Negotiated | None = None
         self._offered = False
-        self._answered = False
+        self.answered = False
         self._ending: tuple[int, int | None, str] | None = None
         self._reason: Reason = NO_REASON
         self._cancelled = False
         self._left = False
 
-    # -- what the engine orders
-    # -------------------------------------------------------------------------------
+    # -- what the engine orders --
 
     def respond(self, status: int, headers: dict[str, str] | None = None, *, q850: int | None = None) -> None:
         """Send a response to the INVITE; a final refusal ends the call."""
@@ -120,12 +119,11 @@ class SipCall(pj.Call):  # type: ignore[misc]
         parameters.method = "OPTIONS"
         self.sendRequest(parameters)
 
-    # -- what pjsua2 reports
     def refused_by_library(self, status: int) -> None:
         """pjsip refused the INVITE after we had seen it, and will not tell us again."""
         self._over(status, "")
 
-    # ----------------------------------------------------------------------------------
+    # -- what pjsua2 reports --
 
     def onCallSdpCreated(self, prm: Any) -> None:
         """Put our description in place of pjsua2's, whose media transport is a stand-in."""
@@ -190,7 +188,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._offered = False
 
     def _settle(self) -> None:
-        if self.over or not self._answered:
+        if self.over or not self.answered:
             return
         media = self._late_answer() if self._offered else self._next
         if media is not None and media != self.media:
@@ -222,7 +220,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def _state(self, prm: Any) -> None:
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_CONNECTING:
-            self._answered = True
+            self.answered = True
             self.media = self._next
             if self.facts is not None:
                 self._engine.stats_now.answered += 1
@@ -247,7 +245,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
             code, q850, own_text = self._ending
             ended = Ended(
                 call=self.call,
-                status=200 if self._answered else code,
+                status=200 if self.answered else code,
                 q850=q850,
                 reason_text=own_text,
                 by_remote=False,
@@ -256,14 +254,14 @@ class SipCall(pj.Call):  # type: ignore[misc]
         else:
             gone = self._left or self._cancelled
             if gone:
-                status = 200 if self._answered else 487
+                status = 200 if self.answered else 487
             ended = Ended(
                 call=self.call,
                 status=status,
                 q850=self._reason.q850,
                 reason_text=self._reason.text or ("" if gone else text),
                 by_remote=gone,
-                cancelled=gone and not self._answered,
+                cancelled=gone and not self.answered,
             )
         self._engine.stats_now.ended += 1
         self._engine.emit(ended)

@@ -171,10 +171,13 @@ class Door:
 
 
 def _offer(request: Request) -> Session | None:
-    body = request.body
-    if not body.strip():
+    # The same bytes that pjsip takes for the offer, or its view of the call and ours would part.
+    length = request.first("content-length")
+    body = request.body[: int(length)] if re.fullmatch(r"\d{1,6}", length) else request.body
+    kind = request.first("content-type").partition(";")[0].strip().lower()
+    if not body.strip() or not kind.startswith(("application/sdp", "multipart/")):
         return None
-    if request.first("content-type").lower().startswith("multipart/"):
+    if kind.startswith("multipart/"):
         # RFC 5621: the description is one of the parts, found by its first line.
         start = body.find("v=0")
         end = body.find("\n--", start)

@@ -68,8 +68,7 @@ class SipEngine:
         self._failure: SipConfigError | None = None
         self._stopping = False
 
-    # -- from any thread
-    # --------------------------------------------------------------------------------------
+    # -- from any thread --
 
     def start(self) -> None:
         """Start the thread; returns when calls can come in.
@@ -133,11 +132,12 @@ class SipEngine:
             except pj.Error as error:
                 self.stats_now.failed_commands += 1
                 _log.warning("sip_command_failed", call=call, error=error.reason)
+                if not body.answered:
+                    self._end_with_500(body)  # or the caller would hear ringing for ever
 
         self._pump.post(run)
 
-    # -- on the engine's thread
-    # -------------------------------------------------------------------------------
+    # -- on the engine's thread --
 
     def _run(self) -> None:
         try:
@@ -206,8 +206,10 @@ class SipEngine:
         for account in self._accounts:
             account.shutdown()
         self._accounts.clear()
+        # The library waits a second for answers to its unregistrations, even if there are none.
+        waits = any(trunk.register is not None for trunk in self.config.trunks)
         try:
-            endpoint.libDestroy()
+            endpoint.libDestroy(0 if waits else pj.PJSUA_DESTROY_NO_NETWORK)
         except pj.Error as error:
             _log.warning("sip_stop_failed", error=error.reason)
         del writer

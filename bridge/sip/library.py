@@ -1,15 +1,15 @@
 """Starting pjsua2: endpoint, transports, accounts. Called on the thread that owns it.
 
 pjsua2 allows one Endpoint per process, makes no sound here (no device, no media threads, loopback media
-transports)
-and starts no threads of its own. Its log goes to structlog, errors only, with long digit strings masked:
-they may be telephone numbers.
+transports) and starts no threads of its own. Its log goes to structlog with long digit strings masked: they
+may be telephone numbers.
 """
 # ruff: noqa: N802 - pjsua2's names
 
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pjsua2 as pj
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("bridge.sip")
 _RESERVE = 96
 """Lines beyond `max_calls`, where refusals can wait and calls that are ending can end."""
+_LOG_LINES_PER_S = 10
 _DIGITS = re.compile(r"\d{6,}")
 
 
@@ -33,8 +34,21 @@ def compiled_lines() -> int:
 
 
 class _LogWriter(pj.LogWriter):  # type: ignore[misc]
+    """Errors only, their first line only (the rest may be a stranger's packet), and ten a second at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = 0
+        self._count = 0
+
     def write(self, entry: Any) -> None:
-        _log.warning("pjsip", text=_DIGITS.sub("…", str(entry.msg).strip())[:300])
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        if self._count <= _LOG_LINES_PER_S:
+            text = str(entry.msg).strip().partition("\n")[0]
+            _log.warning("pjsip", text=_DIGITS.sub("…", text[13:])[:200])
 
 
 class Endpoint(pj.Endpoint):  # type: ignore[misc]

@@ -60,8 +60,7 @@ class PhoneCall:
         self._invite: Message | None = None
         self._sdp = ""
 
-    # -- sending
-    # ----------------------------------------------------------------------------------------------
+    # -- sending --
 
     def invite(self, sdp: str | None) -> Message:
         """The first INVITE, or a re-INVITE; without `sdp` the offer is left to the other side."""
@@ -116,8 +115,7 @@ class PhoneCall:
         """INFO; the final answer."""
         return self.wait(self.request("INFO", kind=kind, body=body))
 
-    # -- waiting
-    # ----------------------------------------------------------------------------------------------
+    # -- waiting --
 
     def wait(self, cseq: int, *, least: int = 200, timeout_s: float = _WAIT_S) -> Message:
         """The response to a request with this CSeq whose status is at least `least`."""
@@ -161,8 +159,7 @@ class PhoneCall:
                 self._changed.wait(left_s)
             return found
 
-    # -- receiving, on the phone's thread
-    # ---------------------------------------------------------------------
+    # -- receiving, on the phone's thread --
 
     def _received(self, message: Message) -> None:
         if message.status:

@@ -83,7 +83,8 @@ class EngineProcess:
         )
         self._process.start()
         theirs.close()
-        first = self._pipe.recv()
+        while not isinstance(first := self._pipe.recv(), tuple | Exception):
+            self.events.append(first)
         if isinstance(first, Exception):
             self._process.join(5)
             raise first
