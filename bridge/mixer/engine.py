@@ -94,8 +94,7 @@ class Mixer:
             return
         if media.codec != self.legs.codec[row]:
             self.buffers.started[row] = False
-            for bank in self._banks:
-                bank.voices.reset(row)
+            self._forget(row)
         self.legs.update(row, media)
         self._changed(row)
 
@@ -211,6 +210,7 @@ class Mixer:
             bank.toned = np.flatnonzero(legs.inband[mine])
         for row in np.flatnonzero(decoded != self.buffers.store).tolist():
             self.buffers.keep_sound(row, bool(decoded[row]), tick=tick)
+            self._forget(row)
         members = legs.active & (self._room != NO_ROOM) & (legs.codec == G722)
         self.rooms.wide[:] = False
         self.rooms.wide[self._room[members]] = True
@@ -221,6 +221,12 @@ class Mixer:
         self._stale = True
         if not (self._speak[row] and self.legs.receive[row]) and self.levels.hush(row):
             self._tell_talking()
+
+    def _forget(self, row: int) -> None:
+        """Nothing from before a mute, a hold or a change of codec is played or continued after it."""
+        for bank in self._banks:
+            bank.voices.forget(row)
+            bank.inband.reset(row)
 
     def _enter(self, row: int, room: int | None) -> None:
         """Move a leg to another room, opening and closing room slots as needed."""
@@ -276,7 +282,7 @@ class Mixer:
     def report(self, leg: int, row: int, *, final: bool) -> p.LegReport:
         reception = self.streams.report(row)
         heard = bool(reception.packets)
-        voices = self._banks[1 if self.legs.codec[row] == G722 else 0].voices
+        concealed = sum(int(bank.voices.concealed_blocks[row]) for bank in self._banks)
         blocks = int(self.intake.packet_blocks[row])
         return p.LegReport(
             leg=leg,
@@ -291,7 +297,7 @@ class Mixer:
             rtt_ms=None,
             ptime_ms=blocks * 10 if blocks else None,
             delay_ms=self.delay_ms(row) if heard else None,
-            concealed_ms=int(voices.concealed_blocks[row]) * 10,
+            concealed_ms=concealed * 10,
             last_rx_ns=int(self.streams.last_arrival_ns[row]) if heard else None,
         )
 

@@ -36,9 +36,13 @@ class VoiceBank:
         self._fade = np.linspace(1.0, 0.0, self.block, dtype=np.float32)
 
     def reset(self, row: int) -> None:
-        self._halves[:, row] = 0
-        self.lost_run[row] = conceal.MAX_BLOCKS  # nothing heard yet, so nothing to continue
+        self.forget(row)
         self.concealed_blocks[row] = 0
+
+    def forget(self, row: int) -> None:
+        """What is heard next does not continue what was heard last."""
+        self._halves[:, row] = 0
+        self.lost_run[row] = conceal.MAX_BLOCKS
         self._decoders.pop(row, None)
 
     def hear(
@@ -138,5 +142,5 @@ class VoiceBank:
                 if len(back):
                     here = frame[back, column * m : (column + 1) * m]
                     frame[back, column * m : (column + 1) * m] = conceal.rejoin(past[n:], here, m)
-            self.concealed_blocks[rows[lost]] += 1
+            self.concealed_blocks[rows[fill]] += 1
             self.lost_run[rows] = np.where(have, 0, np.minimum(run + 1, conceal.MAX_BLOCKS))
