@@ -136,7 +136,15 @@ def run_floor(folder: Path, legs: int, seconds: int, talk: Path) -> float:
 
 
 async def run_worker(
-    folder: Path, legs: int, seconds: int, talk: Path, *, talkers: int, rooms: int, codec: int, all_speak: bool
+    folder: Path,
+    legs: int,
+    seconds: int,
+    talk: Path,
+    *,
+    talkers: int,
+    rooms: int,
+    codec: int,
+    all_speak: bool,
 ) -> Result:
     """The real worker with `legs` legs spread over `rooms` rooms."""
     stats: list[p.WorkerStats] = []
@@ -155,8 +163,16 @@ async def run_worker(
     for i in range(legs):
         leg, _, rtp = client.reserve(family="v4")
         client.open(
-            leg, codec=codec, pt=pt, dtmf_pt=101, remote_ip=phone_address(i), remote_port=port,
-            remote_rtcp_port=port, nat=False, send=True, receive=True,
+            leg,
+            codec=codec,
+            pt=pt,
+            dtmf_pt=101,
+            remote_ip=phone_address(i),
+            remote_port=port,
+            remote_rtcp_port=port,
+            nat=False,
+            send=True,
+            receive=True,
         )
         client.place(leg, room=1 + i % rooms, speak=all_speak or i < talkers, hear="room")
         phones.stdin.write(f"127.0.0.1 {rtp}\n")
@@ -207,8 +223,10 @@ def main() -> None:
             build(folder, program)
         g711, g722 = talk_file(folder, "pcmu"), talk_file(folder, "g722")
         print("CPU in µs per leg and tick; tick times in ms; memory in KiB per leg")
-        print(f"{'':<28} {'worker':>7} {'C loop':>6} {'ratio':>5} {'mean':>8} {'max':>7} {'late':>5} "
-              f"{'lost':>6} {'memory':>8}")
+        print(
+            f"{'':<28} {'worker':>7} {'C loop':>6} {'ratio':>5} {'mean':>8} {'max':>7} {'late':>5} "
+            f"{'lost':>6} {'memory':>8}"
+        )
 
         def work(legs: int, talk: Path, **how: object) -> Result:
             return asyncio.run(run_worker(folder, legs, options.seconds, talk, **how))  # type: ignore[arg-type]

@@ -37,7 +37,8 @@ class Banner:
         out.append(f"  data  {self.data_dir}")
         if self.lines <= FEW_LINES:
             out.append(
-                f"  ! This pjsua2 carries {self.lines} calls at a time. Run `make pjsua2` to build one for thousands."
+                f"  ! This pjsua2 carries {self.lines} calls at a time. "
+                "Run `make pjsua2` to build one for thousands."
             )
         if self.recovered:
             out.append(f"  {self.recovered} calls of the last run were closed as cut off (node_crash).")

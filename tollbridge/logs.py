@@ -1,4 +1,7 @@
-"""Logs: an event name and fields, for people or as JSON.  Never a PIN, never a whole phone number."""
+"""Logs: an event name and fields, for people or as JSON.  Never a PIN, never a whole phone number.
+
+Tracebacks come without local variables, which would show what a caller typed.
+"""
 
 import logging
 import sys
@@ -17,11 +20,17 @@ def configure(settings: Settings) -> None:
     ]
     if settings.log_format == "json":
         render: list[structlog.typing.Processor] = [
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(),
         ]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        render = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -35,7 +35,7 @@ from bridge.numbers import NumberBook, NumberBookError
 from bridge.sip.config import Registration, SipConfig, Transport, Trunk
 from bridge.sip.engine import SipEngine
 from bridge.sip.errors import SipConfigError
-from database.errors import MigrationError
+from database.errors import DatabaseError
 from database.types import now_utc
 from events.directory import PinDirectory
 from events.session_book import SessionBook
@@ -97,7 +97,10 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         await asyncio.to_thread(directory.start)
         stack.push_async_callback(asyncio.to_thread, directory.stop)
         runs = SessionBook(stores.sessions, node_id=settings.node_id)
-        await asyncio.to_thread(runs.recover)
+        try:
+            await asyncio.to_thread(runs.recover)
+        except SQLAlchemyError as exc:
+            raise StartError(f"the database cannot be used: {_first_line(exc)}") from exc
         runs.start()
         stack.push_async_callback(asyncio.to_thread, runs.stop)
         cdrs = CdrStore(stores.sessions, spool_dir=settings.spool_dir, node_id=settings.node_id)
@@ -236,7 +239,7 @@ def _database(settings: Settings) -> Iterator[tuple[Stores, FirstRun | None]]:
                 demo = seed(session, now=now_utc())
         except OSError as exc:
             raise StartError(f"the data folder {settings.data_dir} cannot be used: {exc}") from exc
-        except (SQLAlchemyError, MigrationError) as exc:
+        except (SQLAlchemyError, DatabaseError) as exc:
             where = settings.database.render_as_string(hide_password=True)
             raise StartError(f"the database {where} cannot be used: {_first_line(exc)}") from exc
         yield stores, demo
@@ -320,8 +323,8 @@ async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task
     except OSError as exc:
         sock.close()
         raise StartError(
-            f"the web server cannot listen on {settings.http_host} port {settings.http_port} ({exc.strerror}); "
-            "set TOLLBRIDGE_HTTP_PORT to a free port"
+            f"the web server cannot listen on {settings.http_host} port {settings.http_port} "
+            f"({exc.strerror}); set TOLLBRIDGE_HTTP_PORT to a free port"
         ) from exc
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))  # type: ignore[arg-type]
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -157,6 +157,9 @@ class Output:
         self._codec[:] = legs.codec
         for row in changed.tolist():
             self._next_clip(row)  # begins the clip again in the new codec
+        self._own_coders = {
+            row: coder for row, coder in self._own_coders.items() if legs.codec[row] == G722_CODEC
+        }
         self._has_alaw = bool((legs.codec[rows] == PCMA).any())
         self._order_group = self._group[rows] + self._codec[rows]
         wide = self._order_group[(self._codec[rows] == G722_CODEC) & (self._order_group >= _FIRST_ROOM)]
