@@ -80,7 +80,7 @@ class Door:
         Args:
             text: the whole request.
             source: address and port it came from.
-            registered: the trunk whose registrar it came from, if the account is a registered one.
+            registered: the trunk whose registrar sent it, if any did.
             full: no line is free.
         """
         request = parse_request(text)

@@ -63,6 +63,8 @@ class SipEngine:
         self._ids = itertools.count(1)
         self._trunks = {trunk.name: trunk for trunk in config.trunks}
         self._accounts: list[Account] = []
+        self._registrars: dict[str, Trunk] = {}
+        """Addresses that accepted a registration of ours; their calls belong to that trunk."""
         self._thread = threading.Thread(target=self._run, name="sip", daemon=True)
         self._ready = threading.Event()
         self._failure: SipConfigError | None = None
@@ -221,13 +223,13 @@ class SipEngine:
         self._calls[body.call] = body
         self.stats_now.invites += 1
         try:
-            self._decide(account, body, text, source)
+            self._decide(body, text, source)
         except Exception as error:
             self.callback_failed(body, error)
 
-    def _decide(self, account: Account, body: SipCall, text: str, source: str) -> None:
+    def _decide(self, body: SipCall, text: str, source: str) -> None:
         now_s = self._clock()
-        registered = self._registered_trunk(account, source)
+        registered = self._registrars.get(split_source(source)[0])
         full = self._stopping or self.stats_now.active >= self.lines
         decision = self._door.decide(text, source, registered=registered, full=full, now_s=now_s)
         if isinstance(decision, Challenge):
@@ -270,14 +272,6 @@ class SipEngine:
         if decision.record:
             self.emit(Refused(**_fields(decision.facts), status=decision.status, slug=decision.slug))
 
-    def _registered_trunk(self, account: Account, source: str) -> Trunk | None:
-        """The trunk of a registered account, when the call comes from its registrar's address."""
-        trunk = self._trunks.get(account.trunk or "")
-        if trunk is None or trunk.register is None:
-            return None
-        ip, _ = split_source(source)
-        return trunk if ip in trunk.register.registrar else None
-
     def rejected_by_library(self, pj_id: int, status: int, text: str, source: str) -> None:
         """pjsip refused an INVITE by itself: malformed, no codec, no line; mostly before we were asked."""
         try:
@@ -294,11 +288,18 @@ class SipEngine:
         except Exception as error:
             self.callback_failed(None, error)
 
-    def registered(self, trunk: str, status: int, expires_s: int) -> None:
-        """A registrar answered."""
-        ok = status // 100 == 2 and expires_s > 0
-        _log.info("sip_registration", trunk=trunk, ok=ok, status=status)
-        self.emit(Registered(trunk=trunk, ok=ok, status=status))
+    def registered(self, name: str, status: int, expires_s: int, source: str) -> None:
+        """A registrar answered from `source`, or did not."""
+        try:
+            trunk = self._trunks[name]
+            ok = status // 100 == 2 and expires_s > 0
+            self._registrars = {ip: kept for ip, kept in self._registrars.items() if kept is not trunk}
+            if ok:
+                self._registrars[split_source(source)[0]] = trunk
+            _log.info("sip_registration", trunk=name, ok=ok, status=status)
+            self.emit(Registered(trunk=name, ok=ok, status=status))
+        except Exception as error:
+            self.callback_failed(None, error)
 
     def emit(self, event: SipEvent) -> bool:
         """Hand an event out; whatever the listener raises stays here. False when it raised."""

@@ -84,7 +84,7 @@ class Account(pj.Account):  # type: ignore[misc]
     def onRegState(self, prm: Any) -> None:
         """A registrar answered, or did not."""
         if self.trunk is not None:
-            self._engine.registered(self.trunk, int(prm.code), int(prm.expiration))
+            self._engine.registered(self.trunk, int(prm.code), int(prm.expiration), prm.rdata.srcAddress)
 
 
 def start_library(engine: SipEngine, config: SipConfig) -> tuple[Endpoint, Any, int]:

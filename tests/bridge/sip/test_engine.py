@@ -539,6 +539,8 @@ def test_registration_to_a_provider(accept: bool) -> None:
                 "4711", sdp=audio_sdp()
             )  # the provider's address is trusted by its registration
             assert engine.expect(Invited, sip_call_id=call.call_id).trunk == "provider"
+        else:
+            assert phone.dial("4711", sdp=audio_sdp()).final().status == 403
     registrar.socket.close()
 
 
