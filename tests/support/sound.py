@@ -90,8 +90,8 @@ def _halved(sound: Sound) -> Sound:
 
 def noise(seconds: float, *, rate: int = 8000, db: float = -20.0, seed: int = 1) -> Sound:
     """White noise, int16."""
-    rng = np.random.default_rng(seed)
-    return np.clip(rng.normal(0, 32768 * 10 ** (db / 20), round(seconds * rate)), -32768, 32767).astype(np.int16)
+    sound = np.random.default_rng(seed).normal(0, 32768 * 10 ** (db / 20), round(seconds * rate))
+    return np.clip(sound, -32768, 32767).astype(np.int16)
 
 
 def tone(hz: float, seconds: float, *, rate: int = 8000, db: float = -20.0) -> Sound:
@@ -103,8 +103,8 @@ def tone(hz: float, seconds: float, *, rate: int = 8000, db: float = -20.0) -> S
 def lag_ms(said: Sound, heard: Sound, *, rate: int, longest_ms: float = 1000.0) -> float:
     """How much later `heard` has what `said` says, by cross-correlation."""
     n = 1 << (len(said) + len(heard)).bit_length()
-    product = np.fft.rfft(np.asarray(heard, np.float64), n) * np.conj(np.fft.rfft(np.asarray(said, np.float64), n))
-    match = np.fft.irfft(product, n)[: round(longest_ms * rate / 1000)]
+    ours, theirs = (np.fft.rfft(np.asarray(sound, np.float64), n) for sound in (heard, said))
+    match = np.fft.irfft(ours * np.conj(theirs), n)[: round(longest_ms * rate / 1000)]
     return float(np.argmax(match)) * 1000 / rate
 
 
