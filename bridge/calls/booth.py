@@ -9,6 +9,9 @@ asked each time and answers with the same array as long as the sound is the same
 """
 
 import asyncio
+import contextlib
+import os
+import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +31,7 @@ _log = structlog.get_logger(__name__)
 _PAUSE_SAMPLES = 3520  # 0.22 s at 16 kHz
 _MUSIC = "music"
 _PAUSE = "pause"
+ROOM_TONES = ("join", "leave")
 _VARIANTS_MAX = 4096
 
 
@@ -38,10 +42,18 @@ class _Made:
     """None: the mixer has it already."""
 
 
+def _be_nice() -> None:
+    """Let this thread's work yield to calls."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
+
+
 class Booth:
     def __init__(self, library: PromptLibrary, mixer: MixerClient, *, threads: int = 2) -> None:
         self._library, self._mixer = library, mixer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="booth")
+        # Making the prompts of all languages takes a fresh bridge half a minute: no caller queues behind it.
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="booth-warm", initializer=_be_nice)
         self._coming: dict[tuple[tuple[Prompt, ...], str], asyncio.Future[list[_Made]]] = {}
         self._known: dict[tuple[Prompt, str], tuple[Pcm16, Hashable]] = {}
         self._serial = 0
@@ -53,14 +65,23 @@ class Booth:
         self._mixer.load_clip(_MUSIC, music)
         self._mixer.set_music(_MUSIC)
         self._mixer.load_clip(_PAUSE, encode_clip(np.zeros(_PAUSE_SAMPLES, np.int16)))
+        for name in ROOM_TONES:
+            pcm = await loop.run_in_executor(self._pool, self._library.tone, name)
+            tone = await loop.run_in_executor(self._pool, encode_clip, pcm)
+            self._mixer.load_clip(("tone", name), tone)
         self._warm(languages)
+
+    def room_tone(self, room: int, name: str) -> None:
+        """Let a room hear one of ROOM_TONES."""
+        self._mixer.room_sound(room, ("tone", name))
 
     def _warm(self, languages: list[str]) -> None:
         for language in languages:
-            self._pool.submit(self._library.warm, [language])
+            self._background.submit(self._library.warm, [language])
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._background):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def play(
         self, leg: int, play: int, prompts: tuple[Prompt, ...], language: str, *, wanted: Callable[[], bool]

@@ -22,7 +22,7 @@ from bridge.cdr.guard import PinGuard
 from bridge.cdr.q850 import CauseSource
 from bridge.cdr.record import HangupParty
 from bridge.cdr.store import CdrStore
-from bridge.ivr.announce import listeners
+from bridge.ivr.announce import listeners, room_tone
 from bridge.ivr.settings import IvrSettings
 from bridge.mixer import protocol as p
 from bridge.mixer.client import MixerClient, NoPortsError
@@ -212,10 +212,13 @@ class Switchboard:
                     del self._runs[room_id]
                     self._sessions.close(run.session_id, now=self._now(), event_over=True)
                     self._directory.mark_over(run.event_id)
+            tone = room_tone(event, room)
+            if tone is not None:
+                self._desk.booth.room_tone(run.number, tone)
             self._tell(event, room)
 
     def _tell(self, event: e.RoomEvent, room: Room) -> None:
-        wanted = listeners(event, room)
+        wanted = listeners(event)
         for participant in room.people() if wanted is None else wanted:
             call = self._people.get(participant)
             if call is not None:
@@ -237,7 +240,6 @@ class Switchboard:
                 call.asked_ns = now_ns
                 call.probe()
         self._cdrs.checkpoint([call.record.checkpoint(now) for call in self._calls.values()])
-        self._sessions.touch(now=now)
         for room_id in self._live.close_empty(now_s=self._loop.time(), idle_s=self._settings.room_idle_s):
             run = self._runs.pop(room_id, None)
             if run is not None:

@@ -20,6 +20,7 @@ from rooms.state import RoomView
 
 __all__ = [
     "Notice", "announce", "arrival", "hear_prompts", "listeners", "mode_for_me", "mode_name", "mute_prompts",
+    "room_tone",
 ]  # fmt: skip
 
 TONE_MODES = frozenset({AudioMode.DISCUSSION, AudioMode.PRESENTERS_ONLY})
@@ -91,16 +92,24 @@ def arrival(view: RoomView, me: str) -> tuple[Prompt, ...]:
     return tuple(parts)
 
 
+def room_tone(event: e.RoomEvent, view: RoomView) -> str | None:
+    """Name of the tone that everybody who hears the room hears with this event, or None.
+
+    It is mixed into the room's sound, so that nobody's words are cut.
+    """
+    if not (view.tones and view.started and view.mode in TONE_MODES):
+        return None
+    return {e.Joined: "join", e.Left: "leave"}.get(type(event))
+
+
 def announce(event: e.RoomEvent, *, me: str, view: RoomView) -> Notice | None:
     """What `me`, who is in the room, hears about an event; None: nothing."""
     teller = _TELLERS.get(type(event))
     return None if teller is None or me not in view else teller(event, me, view)
 
 
-def listeners(event: e.RoomEvent, view: RoomView) -> frozenset[str] | None:
+def listeners(event: e.RoomEvent) -> frozenset[str] | None:
     """Whose flows must get an event: these people, or, when None, everybody in the room."""
-    if isinstance(event, e.Joined | e.Left):
-        return None if _tones(view) else frozenset({event.participant_id})
     if isinstance(event, e.Started | e.ModeChanged):
         return None
     if isinstance(event, e.Ended):
@@ -109,17 +118,13 @@ def listeners(event: e.RoomEvent, view: RoomView) -> frozenset[str] | None:
         return frozenset({event.actor})
     if isinstance(event, e.QuestionAsked):
         return None if event.position == 1 else frozenset({event.participant_id})
-    if isinstance(event, e.Muted | e.Unmuted | e.Kicked):
+    if isinstance(event, e.Joined | e.Left | e.Muted | e.Unmuted | e.Kicked):
         return frozenset({event.participant_id})
     if isinstance(event, e.FloorGiven | e.FloorTaken):
         return frozenset({event.participant_id, event.actor})
     if isinstance(event, e.QuestionWithdrawn | e.MusicSwitched):
         return frozenset({event.participant_id})
     return frozenset()
-
-
-def _tones(view: RoomView) -> bool:
-    return view.tones and view.started and view.mode in TONE_MODES
 
 
 def _key(role: Role, action: Action) -> str:
@@ -132,18 +137,6 @@ def _urgent(*prompts: Prompt) -> Notice:
 
 def _notice(*prompts: Prompt) -> Notice:
     return Notice(prompts=prompts, urgent=False)
-
-
-def _joined(event: e.Joined, me: str, view: RoomView) -> Notice | None:
-    if event.participant_id == me or not _tones(view) or view.audio(me).hear is not Hear.ROOM:
-        return None
-    return _notice(prompt("tone.join"))
-
-
-def _left(_event: e.Left, me: str, view: RoomView) -> Notice | None:
-    if not _tones(view) or view.audio(me).hear is not Hear.ROOM:
-        return None
-    return _notice(prompt("tone.leave"))
 
 
 def _muted(event: e.Muted, me: str, view: RoomView) -> Notice | None:
@@ -242,8 +235,6 @@ def _music_switched(event: e.MusicSwitched, me: str, _view: RoomView) -> Notice 
 
 
 _TELLERS: dict[type[e.RoomEvent], Callable[[Any, str, RoomView], Notice | None]] = {
-    e.Joined: _joined,
-    e.Left: _left,
     e.Muted: _muted,
     e.Unmuted: _unmuted,
     e.ModeChanged: _mode_changed,

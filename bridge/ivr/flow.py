@@ -16,7 +16,7 @@ late answer does.
 - `LEAVING` always ends: by the goodbye's end, or `goodbye_max_s` later.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from bridge.ivr.announce import announce, arrival
@@ -24,7 +24,7 @@ from bridge.ivr.bucket import Bucket
 from bridge.ivr.commands import Accepted, CheckPin, Command, Do, HangUp, Join, PinOutcome
 from bridge.ivr.pin import TypedAhead
 from bridge.ivr.pin_menu import GiveUp, Hush, PinMenu, PinStep, Say, Submit
-from bridge.ivr.prompt import Prompt, prompt
+from bridge.ivr.prompt import prompt
 from bridge.ivr.room_menu import RoomMenu
 from bridge.ivr.settings import IvrSettings
 from bridge.ivr.states import TRANSITIONS, Happening, State
@@ -251,8 +251,6 @@ class CallFlow:
             return []
         if notice.urgent:
             return self._voice.say(notice.prompts, now_s=now_s)
-        if _is_tone(notice.prompts) and self._voice.speaking:
-            return []
         return self._voice.notify(notice.prompts, now_s=now_s)
 
     def _room_deadline(self, *, now_s: float) -> list[Command]:
@@ -296,10 +294,6 @@ class CallFlow:
         self.state = State.OVER
         self._deadline_s = None
         return [HangUp(slug=self._slug)]
-
-
-def _is_tone(prompts: Iterable[Prompt]) -> bool:
-    return all(each.key.startswith("tone.") for each in prompts)
 
 
 _Handler: TypeAlias = Callable[..., list[Command]]

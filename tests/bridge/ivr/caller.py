@@ -63,7 +63,7 @@ class Bridge:
             self._tell(event)
 
     def _tell(self, event: RoomEvent) -> None:
-        told = listeners(event, self.room)
+        told = listeners(event)
         for caller in self.callers:
             if told is None or caller.id in told:
                 caller.carry_out(caller.flow.on_room_event(event, now_s=self.now_s))
@@ -78,6 +78,8 @@ class Bridge:
             deadline_s, caller = min(due, key=lambda each: each[0])
             self.now_s = max(self.now_s, deadline_s)
             caller.carry_out(caller.flow.on_deadline(now_s=self.now_s))
+            next_s = caller.flow.deadline_s()
+            assert next_s is None or next_s > self.now_s, "a timer that rings again at once would ring for ever"
         self.now_s = until_s
 
 

@@ -206,6 +206,7 @@ def test_keys_typed_while_the_pin_is_checked_do_nothing_in_the_room(bridge: Brid
     caller.answer_check(check)
     assert caller.state is State.ROOM
     assert not bridge.room.ended
+    assert len(caller.flow._typed_ahead) == 0, "and are forgotten"
 
 
 def test_hash_after_a_pause_that_submitted_already_is_not_an_empty_pin(
