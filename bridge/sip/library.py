@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bridge.sip.engine import SipEngine
 
 _log = structlog.get_logger("bridge.sip")
+FEW_LINES = 4
+"""What the wheel from the package index is compiled for; it has no IPv6 either, and aborts when asked for it."""
 _RESERVE = 96
 """Lines beyond `max_calls`, where refusals can wait and calls that are ending can end."""
 _LOG_LINES_PER_S = 10
@@ -136,7 +138,12 @@ def open_transports(endpoint: Endpoint, config: SipConfig) -> dict[str, tuple[in
     if config.tls_certificate is not None:
         kinds.append(Transport.TLS)
     port = config.port
-    for host in config.hosts:
+    hosts = [host for host in config.hosts if ":" not in host or compiled_lines() > FEW_LINES]
+    if len(hosts) < len(config.hosts):
+        _log.warning("sip_without_ipv6", advice="this pjsua2 is the four-line wheel; run: make pjsua2")
+    if not hosts:
+        raise SipConfigError("this pjsua2 is the four-line wheel and has no IPv6; run: make pjsua2")
+    for host in hosts:
         for kind in kinds:
             wanted = port if kind != Transport.TLS else _tls_port(config, port)
             try:
@@ -209,8 +216,9 @@ def account_settings(config: SipConfig, address: str, register: Registration | N
     settings.mediaConfig.lockCodecEnabled = False
     settings.mediaConfig.streamKaEnabled = False
     settings.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
-    settings.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_NO_PREFERENCE
-    settings.sipConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_NO_PREFERENCE
+    if compiled_lines() > FEW_LINES:
+        settings.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_NO_PREFERENCE
+        settings.sipConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_NO_PREFERENCE
     settings.natConfig.contactRewriteUse = 0
     settings.natConfig.viaRewriteUse = False
     settings.natConfig.sdpNatRewriteUse = False

@@ -412,5 +412,9 @@ class SipPhone:
         call = self.calls.get(message.get("Call-ID"))
         if call is None:
             self.stray.append(message)
-        else:
+            return
+        try:
             call._received(message)
+        except OSError:
+            if not self._closing:  # a late answer may meet a socket that is being closed
+                raise

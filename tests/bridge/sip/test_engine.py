@@ -245,6 +245,15 @@ def test_reasons_travel_both_ways(engine: EngineProcess, phone: SipPhone) -> Non
     assert (ended.status, ended.q850, ended.reason_text, ended.by_remote) == (200, 16, "event ended", False)
 
 
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_our_goodbye_uses_the_connection_of_the_call(engine: EngineProcess, transport: str) -> None:
+    with SipPhone(engine.server(transport), transport=transport) as phone:
+        call, invited = answered(engine, phone)
+        engine.order("hang_up", invited.call, 16, "")
+        assert call.wait_request("BYE").get("Reason") == "Q.850;cause=16"
+        assert not engine.expect(Ended, call=invited.call).by_remote
+
+
 def test_hanging_up_before_the_answer_refuses(engine: EngineProcess, phone: SipPhone) -> None:
     call = phone.dial(PARIS, sdp=audio_sdp())
     invited = engine.expect(Invited, sip_call_id=call.call_id)
