@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("bridge.sip")
 FEW_LINES = 4
-"""What the wheel from the package index is compiled for; it has no IPv6 either, and aborts when asked for it."""
+"""What the index's wheel is compiled for. It has no IPv6 either, and aborts when asked for it."""
 _RESERVE = 96
 """Lines beyond `max_calls`, where refusals can wait and calls that are ending can end."""
 _LOG_LINES_PER_S = 10
