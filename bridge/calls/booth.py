@@ -52,8 +52,6 @@ class Booth:
     def __init__(self, library: PromptLibrary, mixer: MixerClient, *, threads: int = 2) -> None:
         self._library, self._mixer = library, mixer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="booth")
-        # Making the prompts of all languages takes a fresh bridge half a minute; no caller may queue behind it.
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="booth-warm")
         # Making the prompts of all languages takes a fresh bridge half a minute: no caller queues behind it.
         self._background = ThreadPoolExecutor(1, thread_name_prefix="booth-warm", initializer=_be_nice)
         self._coming: dict[tuple[tuple[Prompt, ...], str], asyncio.Future[list[_Made]]] = {}
