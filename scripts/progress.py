@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,6 +67,12 @@ class Progress:
         print(f"\r{text}\x1b[K" if terminal else text, end="" if terminal else "\n", flush=True)
 
 
+def _tick(progress: Progress, done: threading.Event) -> None:
+    """Keep the clock going while a command says nothing."""
+    while not done.wait(1.0):
+        progress.step(0)
+
+
 def run(
     command: Sequence[str],
     *,
@@ -96,11 +103,15 @@ def run(
         except OSError as error:
             raise SetUpError(f"{command[0]}: {error}") from error
         assert process.stdout is not None
+        done = threading.Event()
+        if progress is not None:
+            threading.Thread(target=_tick, args=(progress, done), daemon=True).start()
         for line in process.stdout:
             out.write(line)
             tail = [*tail[-14:], line.rstrip()[:300]]
-            if progress is not None:
-                progress.step(1 if counts and counts in line else 0)
+            if progress is not None and counts and counts in line:
+                progress.step()
+        done.set()
     if process.wait() != 0:
         raise SetUpError(
             f"{command[0]} ended with {process.returncode}; log: {log}\n    " + "\n    ".join(tail)
