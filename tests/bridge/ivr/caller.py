@@ -79,7 +79,7 @@ class Bridge:
             self.now_s = max(self.now_s, deadline_s)
             caller.carry_out(caller.flow.on_deadline(now_s=self.now_s))
             next_s = caller.flow.deadline_s()
-            assert next_s is None or next_s > self.now_s, "a timer that rings again at once would ring for ever"
+            assert next_s is None or next_s > self.now_s, "a timer that rings at once rings for ever"
         self.now_s = until_s
 
 

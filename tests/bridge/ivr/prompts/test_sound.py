@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bridge.ivr.prompts import music
 from bridge.ivr.prompts.music import LEVEL_DB, PEAK_DB, hold_music
 from bridge.ivr.prompts.sound import (
     RATE_HZ,
@@ -90,6 +91,14 @@ def test_music_loops_without_a_seam() -> None:
     steps = np.abs(np.diff(joint))
     usual = np.percentile(np.abs(np.diff(MUSIC.astype(np.float64))), 99.9)
     assert steps[199] <= usual
+
+
+def test_a_note_that_rings_past_the_end_goes_on_at_the_beginning() -> None:
+    circle = np.zeros(RATE_HZ)
+    late = music._Note(at_s=0.9, seconds=0.5, hz=440.0, level=1.0)
+    music._play(circle, music._PLUCK, [late])
+    assert np.abs(circle[: RATE_HZ // 4]).max() > 0.1
+    assert not circle[int(0.7 * RATE_HZ) : int(0.89 * RATE_HZ)].any()
 
 
 def test_music_lies_in_the_telephone_band() -> None:
