@@ -6,7 +6,6 @@ to recognise are replaced by tones: recordings that an operator drops into the p
 
 from __future__ import annotations
 
-import sqlite3
 import time
 import wave
 from collections.abc import Callable
@@ -16,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from bridge.cdr.models import Cdr
+from bridge.cdr.query import CdrFilter, stream
+from database.engine import create_engine, make_sessions
 from tests.phones.rtp_phone import RtpPhone, Studio
 from tests.phones.sip_message import Message
 from tests.phones.sip_phone import PhoneCall, SipPhone
@@ -72,13 +74,11 @@ def until(condition: Callable[[], Any], what: str, *, within_s: float = 10.0) ->
 class Caller:
     """Somebody who telephones; `number` is how the bridge sees the caller."""
 
-    def __init__(
-        self, scene: Scene, number: str, *, says: Says | None, codec: str, host: str, dtmf_pt: int | None = 101
-    ) -> None:
+    def __init__(self, scene: Scene, number: str, *, says: Says | None, codec: str, host: str) -> None:
         self.number = number
         self.phone = SipPhone(scene.product.sip, user=number, host=host)
         self.phone.__enter__()
-        self.sound = scene.studio.add(RtpPhone(codec, host=host, says=says, dtmf_pt=dtmf_pt))
+        self.sound = scene.studio.add(RtpPhone(codec, host=host, says=says))
         self.calls: list[PhoneCall] = []
         self._scene = scene
         self._version = 1
@@ -173,8 +173,10 @@ def hears(sound: Sound, hz: float, *, rate: int) -> bool:
 class Scene:
     """A product and the people who call it; use as a context manager around a started product."""
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, *, database_url: str | None = None) -> None:
         self.product = product
+        self._engine = create_engine(database_url or f"sqlite:///{product.folder}/data/tollbridge.db")
+        self._sessions = make_sessions(self._engine)
         self.studio = Studio()
         self.callers: list[Caller] = []
 
@@ -191,6 +193,7 @@ class Scene:
         self.studio.__exit__()
         for caller in self.callers:
             caller.close()
+        self._engine.dispose()
 
     def caller(
         self,
@@ -199,11 +202,10 @@ class Scene:
         says: Says | None = None,
         codec: str = "PCMA",
         host: str = "127.0.0.1",
-        dtmf_pt: int | None = 101,
     ) -> Caller:
         """Somebody with a telephone."""
         number = number or f"+1202555{len(self.callers):04d}"
-        found = Caller(self, number, says=says, codec=codec, host=host, dtmf_pt=dtmf_pt)
+        found = Caller(self, number, says=says, codec=codec, host=host)
         self.callers.append(found)
         return found
 
@@ -220,7 +222,7 @@ class Scene:
 
     def event(self, **wishes: Any) -> dict[str, Any]:
         """A new event."""
-        answer = self.product.send("POST", "/v1/conferences", {"name": "Test", "room_type": "webinar", **wishes})
+        answer = self.product.send("POST", "/v1/conferences", {"name": "Test", **wishes})
         assert answer.status_code == 201, answer.text
         return dict(answer.json()["room"])
 
@@ -232,11 +234,11 @@ class Scene:
         raise AssertionError(f"/metrics has no {name}")
 
     def records(self) -> list[dict[str, Any]]:
-        """All call records, oldest first, from the database file."""
-        path = self.product.folder / "data" / "tollbridge.db"
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute("SELECT * FROM cdr ORDER BY setup_at")]
+        """All call records, oldest first, from the database: refused calls belong to nobody's session."""
+        with self._sessions() as session:
+            rows = list(stream(session, CdrFilter()))
+        names = [column.key for column in Cdr.__table__.columns]
+        return [{name: getattr(row, name) for name in names} for row in rows]
 
     def record(self, call_id: str, *, within_s: float = 10.0) -> dict[str, Any]:
         """The record of a call by its Call-ID, once it is there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any
 
 import pytest
@@ -139,20 +138,3 @@ def test_who_is_refused_is_written_down_once(scene: Scene) -> None:
         scene.record(other.call_id)
         scene.record(call.call_id)
         assert [r["source_call_id"] for r in scene.records()].count(call.call_id) == 1
-
-
-def test_the_records_of_all_these_leave_as_csv(scene: Scene) -> None:
-    """Nothing that happened in this module makes a record that the export cannot print."""
-    from bridge.cdr.query import CdrFilter, stream
-    from database.engine import create_engine, make_sessions
-
-    caller = scene.caller()
-    assert caller.dial(NOBODY).status == 404
-    caller.record()
-    path = scene.product.folder / "data" / "tollbridge.db"
-    engine = create_engine(f"sqlite:///{path}")
-    with make_sessions(engine)() as session:
-        assert sum(1 for _ in stream(session, CdrFilter())) == len(scene.records())
-    engine.dispose()
-    with sqlite3.connect(path) as database:
-        assert database.execute("SELECT count(*) FROM cdr WHERE reason_slug = ''").fetchone() == (0,)
