@@ -27,6 +27,7 @@ _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 _GRID = "123A456B789C*0#D"
 KEY_TICKS = 5
 PAUSE_TICKS = 4
+_SETTLE_PACKETS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,16 @@ class RtpPhone:
     def typed(self) -> bool:
         return not self._keys and self._press is None and self._pause == 0
 
-    def sound(self, *, last_s: float | None = None) -> Sound:
-        """What was heard, as int16."""
+    def sound(self, *, last_s: float | None = None, first: int = 0) -> Sound:
+        """What was heard, as int16: all, from the packet `first` on, or the last seconds."""
         packets = list(self.heard)
-        if last_s is not None:
-            packets = packets[-round(last_s * 50) :]
-        data = b"".join(packet.payload for packet in packets)
+        start = first if last_s is None else max(0, len(packets) - round(last_s * 50))
+        # G.722 is adaptive: a decoder that begins in the middle needs a moment to settle.
+        before = min(start, _SETTLE_PACKETS) if self.codec == "G722" else 0
+        data = b"".join(packet.payload for packet in packets[start - before :])
         if self.codec == "G722":
-            return np.frombuffer(G722.G722(16000, 64000).decode(data), np.int16) if data else np.zeros(0, np.int16)
+            decoded = G722.G722(16000, 64000).decode(data) if data else b""
+            return np.frombuffer(decoded, np.int16)[before * 320 :]
         return decode(np.frombuffer(data, np.uint8), alaw=self.codec == "PCMA")
 
     def tones(self, tones: dict[str, float], *, last_s: float = 0.5) -> set[str]:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -59,9 +60,9 @@ class Product:
         product.sip, product.presenter_pin, product.get("/v1/ping") …
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, prompt_cache: Path | None = None, **settings: str) -> None:
         """settings: names without the prefix, such as media_timeout_s="5"."""
-        self.folder = folder
+        self.folder, self.prompt_cache = folder, prompt_cache
         self.http_port, self.sip_port = free_port(), free_port()
         first, last = free_udp_range(16)
         self._environment = dict(
@@ -93,6 +94,7 @@ class Product:
 
     def start(self) -> None:
         """Start and wait until it says that it is up."""
+        self._share_prompts()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tollbridge", "serve"],
             cwd=self.folder,
@@ -108,6 +110,14 @@ class Product:
         )
         time.sleep(0.05)  # the rest of the banner is one write
         self._note_secrets("".join(self.output[begun:]))
+
+    def _share_prompts(self) -> None:
+        """Use prompts that another product of this test run has spoken before."""
+        own = self.folder / "data" / "cache"
+        if self.prompt_cache is not None and not own.exists():
+            own.mkdir(parents=True)
+            self.prompt_cache.mkdir(parents=True, exist_ok=True)
+            (own / "prompts").symlink_to(self.prompt_cache, target_is_directory=True)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -181,19 +191,83 @@ class Product:
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         return httpx.request(method, self.url + path, headers={"X-Api-Key": self.api_key}, json=body)
 
+    @property
+    def demo(self) -> Room:
+        """The room that an empty database gets."""
+        return Room(self, self.room, presenter_pin=self.presenter_pin, listener_pin=self.listener_pin)
+
+    def new_room(self, name: str, **wishes: Any) -> Room:
+        """An event of its own."""
+        answer = self.send("POST", "/v1/conferences", {"name": name, "permanent_room": 1, **wishes})
+        assert answer.status_code == 201, answer.text
+        made = answer.json()["room"]
+        return Room(
+            self,
+            str(made["id"]),
+            presenter_pin=str(made["phone_presenter_pin"]),
+            listener_pin=str(made["phone_listener_pin"]),
+        )
+
     def live(self) -> Any:
         """State of the demo room."""
-        return self.get(f"/v1/conferences/{self.room}/live")
+        return self.demo.live()
 
     def order(self, command: str, **values: str) -> httpx.Response:
         """A live command to the demo room."""
-        return self.send("POST", f"/v1/conferences/{self.room}/live", {"command": command, **values})
+        return self.demo.order(command, **values)
+
+    def people(self) -> list[Any]:
+        return self.demo.people()
+
+    def cdrs(self, session: int | str | None = None) -> list[Any]:
+        """Call records of a session of the demo room, by default of the latest."""
+        return self.demo.cdrs(session)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One event of a product, as its organiser sees it over HTTP."""
+
+    product: Product
+    id: str
+    presenter_pin: str = field(kw_only=True, repr=False)
+    listener_pin: str = field(kw_only=True, repr=False)
+
+    @property
+    def path(self) -> str:
+        return f"/v1/conferences/{self.id}"
+
+    def live(self) -> Any:
+        """The room now."""
+        return self.product.get(f"{self.path}/live")
 
     def people(self) -> list[Any]:
         return list(self.live()["participants"])
 
+    def order(self, command: str, **values: str) -> httpx.Response:
+        """A live command; the answer must be 200."""
+        answer = self.product.send("POST", f"{self.path}/live", {"command": command, **values})
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def becomes(self, **values: Any) -> None:
+        """Wait until the live room shows these values, such as `locked=True`."""
+        self.product.wait_for(
+            lambda: {name: self.live()[name] for name in values} == values, f"{values} in the room"
+        )
+
+    def sessions(self) -> list[Any]:
+        """Runs of the event, newest first."""
+        return list(self.product.get(f"{self.path}/sessions"))
+
     def cdrs(self, session: int | str | None = None) -> list[Any]:
-        """Call records of a session of the demo room, by default of the latest."""
+        """Call records of a session, by default of the latest."""
         if session is None:
-            session = self.get(f"/v1/conferences/{self.room}/sessions")[0]["id"]
-        return list(self.get(f"/v1/conferences/{self.room}/sessions/{session}/cdr"))
+            session = self.sessions()[0]["id"]
+        return list(self.product.get(f"{self.path}/sessions/{session}/cdr"))
+
+    def finished_cdrs(self, count: int) -> list[Any]:
+        """The records of the latest session, once there are so many."""
+        return list(
+            self.product.wait_for(lambda: len(r := self.cdrs()) >= count and r, f"{count} call records")
+        )
