@@ -128,6 +128,13 @@ class Call:
         self._do(self._flow.on_key(key, now_s=now_s))
 
     def played(self, play: int) -> None:
+        """The mixer has sent a prompt to its end; it counts as played when the caller has heard it."""
+        if not self.ended:
+            self._line.when_heard(lambda: self._heard(play))
+
+    def _heard(self, play: int) -> None:
+        if self._play == play:
+            self._play = None
         if not self.ended:
             self._do(self._flow.on_played(play, now_s=self._now_s()))
 
@@ -240,8 +247,7 @@ class Call:
                 case ivr.Play():
                     self._say(command)
                 case ivr.StopPlay():
-                    self._play = None
-                    self._desk.mixer.stop_play(self.leg)
+                    self._stop_play()
                 case ivr.CheckPin():
                     self._check_pin(command)
                 case ivr.Join():
@@ -252,9 +258,15 @@ class Call:
                     self.hang_up(command.slug)
         self._arm()
 
-    def _say(self, command: ivr.Play) -> None:
-        play = self._play = command.play_id
+    def _stop_play(self) -> None:
         self._desk.mixer.stop_play(self.leg)
+        if self._play is not None:
+            self._play = None
+            self._line.hush()
+
+    def _say(self, command: ivr.Play) -> None:
+        self._stop_play()
+        play = self._play = command.play_id
         self._desk.booth.play(
             self.leg,
             play,

@@ -1,5 +1,6 @@
 """What the switchboard asks of a way in, and of a call that came by it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,7 +10,7 @@ from bridge.numbers import DialInNumber
 
 
 class Line(Protocol):
-    """The signalling side of one call.  All methods return at once; the end is told by `Call.ended`."""
+    """The signalling side of one call.  All methods return at once; the end is told by `Call.line_over`."""
 
     def hang_up(self, *, q850: int, text: str) -> None:
         """End the call, answered or not."""
@@ -17,6 +18,14 @@ class Line(Protocol):
 
     def probe(self) -> None:
         """Ask whether the far end still knows the call; `Call.probed` tells."""
+        ...
+
+    def hush(self) -> None:
+        """A prompt was interrupted: what is on its way to the caller need not be heard any more."""
+        ...
+
+    def when_heard(self, then: Callable[[], None]) -> None:
+        """Call `then` as soon as the caller has heard what was sent so far, or cannot any more."""
         ...
 
 

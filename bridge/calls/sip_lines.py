@@ -40,6 +40,12 @@ class SipLine:
     def probe(self) -> None:
         self._engine.probe(self._call)
 
+    def hush(self) -> None:
+        """Nothing to do: a phone plays what it gets within milliseconds."""
+
+    def when_heard(self, then: Callable[[], None]) -> None:
+        then()
+
 
 @dataclass(slots=True)
 class _Up:
@@ -114,9 +120,10 @@ class SipLines:
         if self._switchboard.closing:
             self._reject(event, arrival, "shutdown")
             return
-        family = _family(event.source_ip)
+        family = f"v{event.media_ip_version}"
         if family not in self._addresses:
-            family = next(iter(self._addresses))
+            self._reject(event, arrival, "no-common-codec")  # sound could not reach it: 488
+            return
         try:
             call, ip, port = self._switchboard.arrive(arrival, SipLine(engine, event.call), family=family)
         except BridgeFullError:
