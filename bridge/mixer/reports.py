@@ -19,11 +19,13 @@ class Reports:
         self._heard: dict[int, tuple[int, int]] = {}  # row → (ntp middle of the last SR, arrival ns)
         self._rtt_ms: dict[int, float] = {}
         self._last_ns: dict[int, int] = {}
+        self._told: dict[int, int] = {}  # our SSRC → row, of the legs that were sent a report
         self.malformed = 0
 
     def reset(self, row: int) -> None:
         for table in (self._heard, self._rtt_ms, self._last_ns):
             table.pop(row, None)
+        self._told = {ssrc: told for ssrc, told in self._told.items() if told != row}
 
     def rtt_ms(self, row: int) -> float | None:
         """Smoothed round-trip time of a leg."""
@@ -51,7 +53,10 @@ class Reports:
             return
         legs = self._mixer.legs
         mine = legs.active & (legs.sock == sock) & (self._mixer.streams.ssrc == heard.ssrc)
-        for row in np.flatnonzero(mine).tolist():
+        rows: list[int] = np.flatnonzero(mine).tolist()
+        if not rows:  # a muted phone may never have sent sound: it is known by what it reports on
+            rows = [self._told[block.ssrc] for block in heard.blocks if block.ssrc in self._told]
+        for row in rows:
             if legs.remote(row)[0] != ip:
                 continue
             self._last_ns[row] = realtime_ns
