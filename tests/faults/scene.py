@@ -71,6 +71,19 @@ def until(condition: Callable[[], Any], what: str, *, within_s: float = 10.0) ->
         time.sleep(0.02)
 
 
+def steadily(
+    condition: Callable[[], Any], what: str, *, for_s: float = 2.0, within_s: float = 20.0
+) -> None:
+    """Wait until a condition has held for some time: words to those who enter may yet interrupt a talk."""
+    deadline_s = time.monotonic() + within_s
+    since_s: float | None = None
+    while since_s is None or time.monotonic() - since_s < for_s:
+        now_s = time.monotonic()
+        since_s = (since_s or now_s) if condition() else None
+        assert now_s < deadline_s, f"{what} did not last for {for_s} s within {within_s} s"
+        time.sleep(0.05)
+
+
 class Caller:
     """Somebody who telephones; `number` is how the bridge sees the caller."""
 
@@ -130,6 +143,11 @@ class Caller:
         if answer.status == 200:
             self.sound.connect(answer.body)
         return answer
+
+    def moved(self) -> RtpPhone:
+        """The same voice at another port."""
+        old = self.sound
+        return self._scene.studio.add(RtpPhone(old.codec, host=old.host, says=old.says))
 
     def hang_up(self, headers: dict[str, str] | None = None) -> None:
         """BYE."""

@@ -79,7 +79,7 @@ def test_a_caller_who_gives_up_before_the_answer(scene: Scene) -> None:
                 assert (record["sip_status"], record["q850"]) == (487, 16)
                 assert record["answer_at"] is None
                 assert not record["billable"]
-    until(lambda: scene.metric("tollbridge_legs") == scene.metric("tollbridge_calls"), "as many legs as calls")
+    until(lambda: scene.metric("tollbridge_legs") == scene.metric("tollbridge_calls"), "legs as calls")
 
 
 def test_a_bye_right_behind_the_answer(scene: Scene) -> None:

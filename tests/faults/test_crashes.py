@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import StartProduct
-from tests.faults.scene import Caller, Scene, until
+from tests.faults.scene import Caller, Scene, steadily, until
 from tests.support.sound import sine
 
 pytestmark = pytest.mark.acceptance
@@ -27,7 +27,7 @@ def discuss(scene: Scene) -> list[Caller]:
         person.enter(pin)
     scene.order("start")
     scene.order("set_mode", mode="discussion")
-    until(lambda: all(hears_others(people, n) for n in range(3)), "everyone hears the others")
+    steadily(lambda: all(hears_others(people, n) for n in range(3)), "everyone hears the others")
     return people
 
 
@@ -133,7 +133,7 @@ def test_the_whole_product_is_killed(make_product: StartProduct) -> None:
         assert people[0].record()["leave_at"] is not None
         assert waiting.record()["join_at"] is None
         sessions = product.get(f"/v1/conferences/{product.room}/sessions")
-        assert all(session["ended_at"] for session in sessions)
+        assert all(session["end_date"] for session in sessions)
         assert len(product.cdrs()) == 2
 
         # The house is in order: the same room, the same PIN, a new session.
