@@ -187,7 +187,8 @@ class SipLines:
             remote_rtcp_port=media.remote_rtcp_port,
             nat=self._nat,
             send=media.send,
-            receive=media.receive,
+            # `sendonly` is how an exchange puts us on hold: what it sends is its music, not our caller.
+            receive=media.receive and media.send,
         )
 
 
