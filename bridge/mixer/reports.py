@@ -94,6 +94,7 @@ class Reports:
                 last_sr=last_sr,
                 delay_since_sr=(realtime_ns - at) * 65536 // 1_000_000_000 if last_sr else 0,
             )
+        self._told[output.ssrc(row)] = row
         packets = output.sent(row)
         data = rtcp.build(
             ssrc=output.ssrc(row),

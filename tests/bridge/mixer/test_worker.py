@@ -211,7 +211,7 @@ def test_late_ticks_and_drops_are_told() -> None:
         await b.until(counted)
         stats = b.client.stats
         assert stats is not None
-        assert stats.ticks > 10
+        assert stats.ticks > 0
         assert 0 <= stats.late_ticks <= stats.ticks
         assert 0 < stats.tick_ms_mean <= stats.tick_ms_max
 
