@@ -63,6 +63,8 @@ class Desk:
     """The live room of an event, opened if need be."""
     entered: Callable[[Call, PinEntry], None]
     """A call is in a room: its session is the one that runs."""
+    session_of: Callable[[PinEntry], int | None]
+    """The session of an event that runs now."""
     over: Callable[[Call], None]
     """A call is done with and its record closed."""
 
@@ -85,6 +87,8 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self._play: int | None = None
         self._entry: PinEntry | None = None
+        self._pin_found = False
+        """Whether a PIN of an event was typed, be it one that lets nobody in now."""
         self._pin_result: PinResult | None = None
         self._slug: str | None = None
         """Why we end the call, once we do."""
@@ -200,7 +204,7 @@ class Call:
         else:
             slug, party, source, cause = "media-timeout", HangupParty.UNKNOWN, CauseSource.SIP_STATUS, 102
             lost = True
-        attempts, result = self._flow.pin_tries + (self._entry is not None), self._pin_result
+        attempts, result = self._flow.pin_tries + self._pin_found, self._pin_result
         if result is None and self._flow.state in (State.PIN, State.CHECKING):
             result = PinResult.BAD if attempts and slug == "wrong-pin" else PinResult.ABANDONED
 
@@ -296,9 +300,13 @@ class Call:
         entry = self._desk.directory.lookup(pin.reveal())
         if entry is None:
             return ivr.Rejected(slug="wrong-pin")
+        self._pin_found = True
         self.record.note(account_id=entry.account_id)
         obstacle = self._obstacle(entry)
         if obstacle is not None:
+            # Whom a running event turns away is part of its session: the organiser wants to see who stood outside.
+            session = self._desk.session_of(entry)
+            self.record.note(session_id=None if session is None else str(session))
             self._desk.guard.wrong_for_account(str(entry.account_id), now_s=self._now_s())
             return ivr.Rejected(slug=obstacle)
         self._desk.guard.right(source, now_s=self._now_s())

@@ -97,6 +97,7 @@ class Switchboard:
             now=now,
             open_room=self._open_room,
             entered=self._entered,
+            session_of=self._session_of,
             over=self._over,
         )
         self._unsubscribe = live.subscribe(self._on_room)
@@ -191,6 +192,10 @@ class Switchboard:
         call.record.note(session_id=str(run.session_id))
         assert call.participant_id is not None
         self._people[call.participant_id] = call
+
+    def _session_of(self, entry: PinEntry) -> int | None:
+        run = self._runs.get(entry.room_id)
+        return None if run is None else run.session_id
 
     def _on_room(self, room_id: str, happened: Sequence[e.RoomEvent]) -> None:
         run = self._runs.get(room_id)
