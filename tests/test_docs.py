@@ -16,6 +16,7 @@ from bridge.mixer.jitter import JitterBuffers
 from bridge.mixer.legs import Legs
 from bridge.mixer.stream import Streams
 from tollbridge.cli import app
+from tollbridge.settings import load
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -75,6 +76,15 @@ def test_commands_and_their_options_exist(page: Path) -> None:
             if not words.startswith("cannot start") and not is_a_command(words.split()):
                 wrong.append(f"tollbridge {words}")
     assert wrong == []
+
+
+@each_page
+def test_settings_files_that_are_shown_can_be_used(page: Path, tmp_path: Path) -> None:
+    shown = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    for number, block in enumerate(shown):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        load({}, config=file)
 
 
 def is_a_command(words: list[str]) -> bool:
