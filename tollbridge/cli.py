@@ -14,6 +14,7 @@ import typer
 
 from tollbridge import __version__
 from tollbridge.settings import Settings, SettingsError, load
+from tollbridge.twilio_commands import twilio_app
 
 if TYPE_CHECKING:
     from tollbridge.stores import Stores
@@ -35,6 +36,7 @@ for name, group in (
     ("numbers", numbers_app),
     ("cdr", cdr_app),
     ("db", db_app),
+    ("twilio", twilio_app),
 ):
     app.add_typer(group, name=name)
 

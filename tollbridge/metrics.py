@@ -13,6 +13,7 @@ from bridge.cdr.guard import PinGuard
 from bridge.cdr.store import CdrStore
 from bridge.mixer.client import MixerClient
 from bridge.sip.engine import SipEngine
+from bridge.twilio.lines import TwilioLines
 from rooms.live import LiveRooms
 
 
@@ -26,6 +27,7 @@ class Parts:
     guard: PinGuard
     cdrs: CdrStore
     live: LiveRooms
+    twilio: TwilioLines | None = None
 
 
 class BridgeCollector(Collector):
@@ -50,6 +52,8 @@ class BridgeCollector(Collector):
         yield from self._mixer()
         yield from self._pins()
         yield from self._records()
+        if parts.twilio is not None:
+            yield from _twilio(parts.twilio)
 
     def _mixer(self) -> Iterator[Metric]:
         mixer = self._parts.mixer
@@ -101,3 +105,13 @@ class BridgeCollector(Collector):
         for how in ("dropped", "rejected", "conflicts"):
             lost.add_metric([how], getattr(cdrs, how))
         yield lost
+
+
+def _twilio(lines: TwilioLines) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "tollbridge_twilio_streams", "Media sockets that carry a call.", value=lines.streams
+    )
+    counters = CounterMetricFamily("tollbridge_twilio", "Counters of the Twilio side.", labels=["what"])
+    for name, value in lines.stats.as_dict().items():
+        counters.add_metric([name], value)
+    yield counters

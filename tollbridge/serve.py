@@ -35,6 +35,7 @@ from bridge.numbers import NumberBook, NumberBookError
 from bridge.sip.config import Registration, SipConfig, Transport, Trunk
 from bridge.sip.engine import SipEngine
 from bridge.sip.errors import SipConfigError
+from bridge.twilio.routes import MOUNT as TWILIO_MOUNT
 from database.errors import DatabaseError
 from database.types import now_utc
 from events.directory import PinDirectory
@@ -47,6 +48,7 @@ from tollbridge.metrics import BridgeCollector, Parts
 from tollbridge.settings import Settings
 from tollbridge.stores import Stores, open_stores
 from tollbridge.trunk_settings import TrunkSettings
+from tollbridge.twilio_wiring import twilio_parts
 from web.app import create_app
 from web.services import Gateway, Health, Services
 
@@ -54,6 +56,8 @@ _log = structlog.get_logger(__name__)
 
 PIN_ANSWER_S = 30.0
 """A PIN may be answered late on purpose (see `bridge.cdr.guard`), but not later than this."""
+
+WS_BYTES_MAX = 64 * 1024
 
 
 class StartError(Exception):
@@ -165,12 +169,23 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         except SipConfigError as exc:
             raise StartError(str(exc)) from exc
         stack.push_async_callback(asyncio.to_thread, sip.stop)
+        twilio = await stack.enter_async_context(
+            twilio_parts(settings, switchboard=switchboard, mixer=mixer, book=book, sessions=stores.sessions)
+        )
         stack.push_async_callback(switchboard.close)
 
         registry = CollectorRegistry()
         registry.register(
             BridgeCollector(
-                Parts(switchboard=switchboard, mixer=mixer, sip=sip, guard=guard, cdrs=cdrs, live=live)
+                Parts(
+                    switchboard=switchboard,
+                    mixer=mixer,
+                    sip=sip,
+                    guard=guard,
+                    cdrs=cdrs,
+                    live=live,
+                    twilio=twilio.lines if twilio else None,
+                )
             )
         )
 
@@ -198,6 +213,8 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 clock=asyncio.get_running_loop().time,
             )
         )
+        if twilio is not None:
+            app.mount(TWILIO_MOUNT, twilio.router)
         address, task, server = await _start_web(settings, app)
 
         async def stop_web() -> None:
@@ -205,6 +222,8 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
             await task
 
         stack.push_async_callback(stop_web)
+        if twilio is not None:  # its calls end over the web server, so they end before it
+            stack.push_async_callback(twilio.lines.close)
         yield (
             Banner(
                 web=address,
@@ -326,7 +345,16 @@ async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task
             f"the web server cannot listen on {settings.http_host} port {settings.http_port} "
             f"({exc.strerror}); set TOLLBRIDGE_HTTP_PORT to a free port"
         ) from exc
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))  # type: ignore[arg-type]
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws_max_size=WS_BYTES_MAX,
+            ws_per_message_deflate=False,  # sound does not get smaller, only later
+        )
+    )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started:

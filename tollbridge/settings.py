@@ -154,6 +154,23 @@ class Settings(BaseModel):
         "it does not answer. A muted phone that sends nothing is not ended.",
     )
 
+    twilio_account_sid: str | None = Field(
+        default=None,
+        pattern=r"^AC[0-9a-fA-F]{32}$",
+        description="Account SID at Twilio. With it and `twilio_auth_token` calls come in by Twilio, too; "
+        "needs `public_url`.",
+    )
+    twilio_auth_token: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Auth token of the Twilio account: it signs web hooks and opens the REST API.",
+    )
+    twilio_api_url: str = Field(
+        default="https://api.twilio.com",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Where Twilio's REST API is reached: another address for its regions, or a proxy.",
+    )
+
     numbers_file: Path | None = Field(
         default=None,
         description="List of dial-in numbers. Default: the one inside the package, "
@@ -220,6 +237,11 @@ class Settings(BaseModel):
             return self.public_url.rstrip("/")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.http_host, self.http_host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.http_port}"
+
+    @property
+    def twilio(self) -> bool:
+        """Whether calls come in by Twilio."""
+        return self.twilio_account_sid is not None
 
     @property
     def recordings_of_prompts(self) -> Path:

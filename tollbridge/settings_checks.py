@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from tollbridge.settings import Settings
@@ -21,6 +22,7 @@ def check_all(settings: Settings) -> list[str]:
         *_addresses(settings),
         *_tls(settings),
         *_trunks(settings),
+        *_twilio(settings),
         *_folders(settings),
     ]
 
@@ -103,6 +105,24 @@ def _trunks(settings: Settings) -> Iterator[str]:
                 f"trunks: {one.name} and {other.name} both have {', '.join(sorted(map(str, shared)))}; "
                 "a call from there could not be told apart"
             )
+
+
+def _twilio(settings: Settings) -> Iterator[str]:
+    if (settings.twilio_account_sid is None) != (settings.twilio_auth_token is None):
+        yield "twilio_account_sid and twilio_auth_token: give both, or neither"
+    elif settings.twilio_account_sid is not None:
+        if settings.public_url is None:
+            yield "public_url: needed for Twilio, which must reach us under https://"
+        elif not settings.public_url.startswith("https:") and not _is_loopback(settings.public_url):
+            yield "public_url: must begin with https://, because Twilio streams sound over wss:// only"
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _folders(settings: Settings) -> Iterator[str]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bridge.twilio.trunk import signalling_networks
+
+TWILIO = "twilio"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -32,7 +35,9 @@ class TrunkSettings(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Name of the trunk in call records.")
     sources: tuple[Network, ...] = Field(
-        default=(), description="Addresses or networks (`192.0.2.0/28`) from which its calls come."
+        default=(),
+        description="Addresses or networks (`192.0.2.0/28`) from which its calls come. "
+        "`twilio` stands for all networks of Twilio Elastic SIP Trunking.",
     )
     digest_user: str | None = Field(
         default=None,
@@ -61,7 +66,7 @@ class TrunkSettings(BaseModel):
         parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             raise ValueError("must be a list of addresses or networks")
-        return tuple(_network(part) for part in parts)
+        return tuple(network for part in parts for network in _networks(part))
 
     @model_validator(mode="after")
     def _can_be_recognised(self) -> TrunkSettings:
@@ -79,6 +84,12 @@ class TrunkSettings(BaseModel):
                         "name the carrier's own networks, or add digest_user and digest_password"
                     )
         return self
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    if value == TWILIO:
+        return tuple(_network(text) for text in signalling_networks())
+    return (_network(value),)
 
 
 def _network(value: Any) -> Network:
