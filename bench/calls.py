@@ -166,7 +166,8 @@ class Phones:
 
     def _answer(self, request: str) -> None:
         kept = [
-            line for line in request.split("\r\n")
+            line
+            for line in request.split("\r\n")
             if line.lower().startswith(("via:", "from:", "to:", "call-id:", "cseq:"))
         ]
         reply = ["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]
@@ -317,23 +318,33 @@ def _measure(
     phones.hang_up(rate=4 * rate)
     product.wait_for(
         lambda: _metrics(str(product.get("/metrics")))["tollbridge_cdr_delivered_total"] >= calls,
-        "all call records", within_s=30,
+        "all call records",
+        within_s=30,
     )
     records = _metrics(str(product.get("/metrics")))
 
     answers_ms = np.array([(c.answered_s - c.sent_s) * 1000 for c in phones.calls if c.answered_s])
     p50, p95, p99 = np.percentile(answers_ms, [50, 95, 99])
     late_total = steady.metrics["tollbridge_late_ticks_total"] - before.metrics["tollbridge_late_ticks_total"]
-    print(f"{calls} calls at {rate:g} a second, G.711, {TALKERS} talkers; load before the run {load:.1f} "
-          f"on {os.cpu_count()} cores")
-    print(f"INVITE to 200, ms      p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f}  max {answers_ms.max():.1f}   "
-          f"({len(answers_ms)} answered, {len(phones.refused)} refused, {phones.repeated} INVITEs repeated)")
+    print(
+        f"{calls} calls at {rate:g} a second, G.711, {TALKERS} talkers; load before the run {load:.1f} "
+        f"on {os.cpu_count()} cores"
+    )
+    print(
+        f"INVITE to 200, ms      p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f}  max {answers_ms.max():.1f}   "
+        f"({len(answers_ms)} answered, {len(phones.refused)} refused, {phones.repeated} INVITEs repeated)"
+    )
     print(f"in the room            {people} of {calls}")
-    print(f"packets heard / lost   {heard['heard']} / {heard['lost']}   (lost while joining: "
-          f"{heard_joined['lost']}; deaf phones: {heard['deaf']}; out of order: {heard['disordered']}; "
-          f"players at most {max(heard['late_ms_max'], heard_joined['late_ms_max'])} ms late)")
-    print(f"{'CPU, % of one core':<22} {'seconds':>7} {'main':>7} {'worker':>7} {'players':>7} "
-          f"{'worker µs':>9} late ticks")
+    print(
+        f"packets heard / lost   {heard['heard']} / {heard['lost']}   (lost while joining: "
+        f"{heard_joined['lost']}; phones that missed some: {heard['hurt']}, all: {heard['deaf']}; "
+        f"out of order: {heard['disordered']}; "
+        f"players at most {max(heard['late_ms_max'], heard_joined['late_ms_max'])} ms late)"
+    )
+    print(
+        f"{'CPU, % of one core':<22} {'seconds':>7} {'main':>7} {'worker':>7} {'players':>7} "
+        f"{'worker µs':>9} late ticks"
+    )
     print(_row("while calls come in", before, placed, calls))
     print(_row("while PINs are typed", placed, joined, calls))
     print(_row("all in the room", middle, steady, calls))
@@ -343,10 +354,16 @@ def _measure(
         total, own = getattr(steady, kind), (getattr(steady, kind) - getattr(empty, kind)) / calls
         print(f"memory, {name:<14} {total / 2**20:.0f} MiB, {own / 1024:.1f} KiB a call")
     lost_records = sum(v for k, v in records.items() if k.startswith("tollbridge_cdr_lost_total"))
-    print(f"records                {records['tollbridge_cdr_delivered_total']:.0f} written, "
-          f"{lost_records:.0f} lost")
+    print(
+        f"records                {records['tollbridge_cdr_delivered_total']:.0f} written, "
+        f"{lost_records:.0f} lost"
+    )
+    restarts = records["tollbridge_mixer_restarts_total"]
     met = bool(p95 < 50 and heard["lost"] == 0 and people == calls and not phones.refused)
-    print(f"aim (p95 < 50 ms, nothing lost): {'met' if met else 'NOT met'}; late ticks: {late_total:.0f}")
+    print(
+        f"aim (p95 < 50 ms, nothing lost): {'met' if met else 'NOT met'}; late ticks: {late_total:.0f}, "
+        f"workers that died: {restarts:.0f}"
+    )
     return met
 
 

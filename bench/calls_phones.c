@@ -109,15 +109,15 @@ static void hear(void) {
 }
 
 static void report(void) {
-    long heard = 0, lost = 0, disordered = 0, least = 1L << 60, typed = 0, deaf = 0;
+    long heard = 0, lost = 0, disordered = 0, least = 1L << 60, typed = 0, deaf = 0, hurt = 0;
     for (int i = 0; i < n; i++) if (phones[i].on) {
         heard += phones[i].heard; lost += phones[i].lost; disordered += phones[i].disordered;
-        typed += !phones[i].keys[phones[i].at]; deaf += !phones[i].heard;
+        hurt += phones[i].lost > 0; typed += !phones[i].keys[phones[i].at]; deaf += !phones[i].heard;
         if (phones[i].heard < least) least = phones[i].heard;
     }
-    printf("{\"heard\": %ld, \"lost\": %ld, \"disordered\": %ld, \"least_heard\": %ld, \"typed\": %ld, \"deaf\": %ld, "
+    printf("{\"heard\": %ld, \"lost\": %ld, \"disordered\": %ld, \"least_heard\": %ld, \"typed\": %ld, \"deaf\": %ld, \"hurt\": %ld, "
         "\"stray\": %ld, \"sent\": %ld, \"unsent\": %ld, \"late_ms_max\": %ld}\n",
-        heard, lost, disordered, n ? least : 0, typed, deaf, stray, sent, unsent, late / 1000000);
+        heard, lost, disordered, n ? least : 0, typed, deaf, hurt, stray, sent, unsent, late / 1000000);
     fflush(stdout);
     late = 0;
 }
