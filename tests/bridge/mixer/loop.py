@@ -193,9 +193,9 @@ class Loop:
 
     # Sounds.
 
-    def clip(self, sound: Sound) -> Clip:
+    def clip(self, sound: Sound, *, loop: bool = False) -> Clip:
         """A clip from int16 sound at 16 kHz."""
-        return load(encode_clip(sound.astype(np.int16)))
+        return load(encode_clip(sound.astype(np.int16), loop=loop))
 
     # Time.
 

@@ -208,6 +208,16 @@ def test_the_gate_takes_line_noise_out_of_the_room() -> None:
     assert rms_db(ears.sound(last_ticks=150)) < -75
 
 
+def test_the_gate_closes_behind_a_talker() -> None:
+    loop = Loop()
+    talker = loop.add(Phone(1, says=playing(speech(seconds=5.0))))
+    ears = loop.add(Phone(2))
+    loop.run(150)
+    talker.says = playing(noise(3.0, db=-52.0))
+    loop.run(75)
+    assert rms_db(ears.sound(last_ticks=35)) < -75
+
+
 def test_the_gate_does_not_cut_words_short() -> None:
     said = speech(seconds=6.0)
     loop = Loop()
@@ -265,7 +275,7 @@ def test_a_talker_who_goes_stops_talking(goes: str) -> None:
 
 
 def with_music(loop: Loop) -> None:
-    loop.mixer.output.set_music(loop.clip(tone(1730.0, 2.0, rate=16000)))
+    loop.mixer.output.set_music(loop.clip(tone(1730.0, 2.0, rate=16000), loop=True))
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -306,7 +316,7 @@ def test_a_prompt_is_played_whole_to_one_leg_and_told(codec: int) -> None:
     caller.heard.clear()
     clips = [loop.clip(tone(TONES[name], 0.5, rate=16000)) for name in ("joe", "lee")]
     loop.mixer.play(2, 7, clips)
-    events = loop.run(50)
+    events = loop.run(sum(clip.count for clip in clips))
     assert p.Played(2, 7) in events
     assert hears(caller, TONES, last_ticks=50) == {"joe", "lee"}, "and the room meanwhile is not heard"
     first, second = np.split(caller.sound().astype(float), 2)
@@ -321,8 +331,9 @@ def test_a_prompt_is_played_whole_to_one_leg_and_told(codec: int) -> None:
 def test_played_comes_when_the_prompt_is_out_not_before() -> None:
     loop = Loop()
     loop.add(Phone(1), room=None)
-    loop.mixer.play(1, 7, [loop.clip(tone(440.0, 1.0, rate=16000))])
-    assert loop.run(49) == []
+    clip = loop.clip(tone(440.0, 1.0, rate=16000))
+    loop.mixer.play(1, 7, [clip])
+    assert loop.run(clip.count - 1) == []
     assert loop.run(2) == [p.Played(1, 7)]
 
 

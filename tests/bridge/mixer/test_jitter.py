@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.mixer import protocol as p
-from tests.bridge.mixer.loop import AGE_MS, PCMA, PCMU, WIDE, Arrival, Loop, Phone
+from tests.bridge.mixer.loop import AGE_MS, PCMU, WIDE, Arrival, Loop, Phone
 from tests.support.sound import Sound, lag_ms, noise, silent_ms, speech, tone
 
-CODECS = (PCMU, PCMA, WIDE)
+CODECS = (PCMU, WIDE)
 
 
 class Line:
@@ -276,7 +276,7 @@ def test_listeners_have_the_statistics_that_speakers_have(line: str) -> None:
     assert listener.jitter_max_ms == pytest.approx(speaker.jitter_max_ms, abs=0.3)
     assert listener.ptime_ms == speaker.ptime_ms
     assert listener.last_rx_ns == speaker.last_rx_ns
-    assert listener.discarded_pkts == pytest.approx(speaker.discarded_pkts, abs=3)
+    assert listener.discarded_pkts == pytest.approx(speaker.discarded_pkts, abs=3, rel=0.3)
     assert listener.delay_ms == pytest.approx(speaker.delay_ms, abs=15.0)
 
 

@@ -135,6 +135,21 @@ def test_keys_before_any_sound() -> None:
     assert pad.keys == "4"
 
 
+def test_keys_of_a_phone_whose_clock_began_anew() -> None:
+    """A re-INVITE often restarts the stream with another SSRC and a clock from zero."""
+    pad = Keypad(ts=40000)
+    pad.phone.says = sine(440.0)
+    pad.loop.run(10)
+    pad.phone.says = None
+    pad.send(press(pad.phone, "1"))
+    pad.phone.ssrc, pad.phone.ts = 0x7777, 24000
+    pad.phone.says = sine(440.0)
+    pad.loop.run(10)
+    pad.phone.says = None
+    pad.send(press(pad.phone, "2"))
+    assert pad.keys == "12"
+
+
 def test_a_long_press_overflows_its_duration_and_is_one_key() -> None:
     pad = Keypad()
     held, at = 0, 0

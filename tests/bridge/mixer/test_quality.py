@@ -45,7 +45,7 @@ def test_a_tone_over_a_bad_line(loss: float, jitter_ms: float, codec: int) -> No
     assert rms_db(steady) == pytest.approx(-20.0, abs=1.0), "level"
     assert silent_ms(steady, rate=rate) <= 1000 * loss**2 * SECONDS + 5, "gaps: concealment fills them"
     smooth = 32768 * 10 ** (-20 / 20) * np.sqrt(2) * 2 * np.pi * 440 / rate
-    assert largest_step(steady) < 2.5 * smooth, "clicks"
+    assert largest_step(steady) < 1.9 * smooth, "clicks"
     report = loop.report(talker)
     sent = SECONDS * 50
     assert report.lost_pkts / sent == pytest.approx(loss, abs=0.025)
@@ -83,7 +83,7 @@ def test_a_line_that_falls_silent_fades_within_60_to_80_ms(what: str, codec: int
         rms_db(piece)
         for piece in heard[: len(heard) // (rate // 100) * (rate // 100)].reshape(-1, rate // 100)
     ]
-    last = max(i for i, db in enumerate(level) if db > -60)
+    last = max(i for i, db in enumerate(level) if db > -50)
     end = 110 * 2  # blocks said; the buffer and the codec add at most 30 ms
     assert end + 3 <= last + 1 <= end + 8 + 3
     assert loop.report(talker).concealed_ms == 60
