@@ -1,16 +1,16 @@
 """Sound quality and added delay of the media plane, measured.
 
-    python -m bench.quality [--seconds 30] [--skip-delay]
+    python -m bench.quality [--seconds 32] [--skip-delay]
 
-First table: a reference goes through the mixer while the network loses packets and delays them unevenly.  It is
-computed, not played in real time, so it is the same on every machine: level (dB against the reference), gaps
-(ms of silence per second where the reference speaks), delay from a packet's arrival to the tick in which its
-sound leaves (median and 95th percentile over the seconds), drift of that delay from the first to the last third,
-and what the buffer threw away or filled in.
+First table: a reference goes through the mixer while the network loses packets and delays them unevenly.  It
+is computed, not played in real time, so it is the same on every machine: level (dB against the reference),
+gaps (ms of silence per second of the reference's speech), delay from a packet's arrival on a clean line to
+the tick in which its sound leaves (median and 95th percentile over the seconds), drift of that delay from the
+first to the last third, and what the buffer missed, threw away or filled in.
 
-Second table: the real worker, two phones on loopback.  A tone burst is sent now and then; the delay is the time
-from the packet that carries its start to the packet in which it comes out, both stamped where they pass the
-phone's socket, position within the packet included.
+Second table: the real worker, two phones on loopback.  A tone burst is sent now and then; the delay is the
+time from the packet that carries its start to the packet in which it comes out, both stamped where they pass
+the phone's socket, position within the packet included.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from tests.support.sound import rms_db, sine
 
 Sound = npt.NDArray[np.float64]
 FRAME = 160
+_WIDTHS = (5, 7, 7, 7, 7, 7, 7, 5, 5, 7)
 
 
 class Network:
@@ -67,7 +68,10 @@ def through_mixer(reference: npt.NDArray[np.int16], network: Network) -> tuple[S
 
 
 def delays_ms(reference: Sound, heard: Sound, rate: int = 8000) -> npt.NDArray[np.float64]:
-    """Delay of `heard` behind `reference` in each second, ms; the mixer's tick is 8 ms after the phone's packet."""
+    """Delay of `heard` behind `reference` in each second, ms.
+
+    The mixer's tick is 8 ms after the phone's packet.
+    """
     found = []
     for start in range(rate, min(len(reference), len(heard)) - 2 * rate, rate):
         piece = reference[start : start + rate]
@@ -92,13 +96,10 @@ def quality_table(seconds: int) -> None:
     voice = np.tile(speech(8.0), seconds // 8 + 1)[: seconds * 8000]
     voice = (voice * 10 ** ((-20 - rms_db(voice)) / 20)).astype(np.int16)
     tone = np.concatenate([sine(440)(tick) for tick in range(seconds * 50)])
-    print(
-        f"{'reference':<10} {'loss':>5} {'jitter':>7} {'level':>7} {'gaps':>7} {'delay':>7} {'95 %':>7} {'drift':>7} "
-        f"{'lost':>5} {'late':>5} {'filled':>7}"
-    )
-    print(
-        f"{'':<10} {'%':>5} {'ms':>7} {'dB':>7} {'ms/s':>7} {'ms':>7} {'ms':>7} {'ms':>7} {'':>5} {'':>5} {'ms':>7}"
-    )
+    names = ("loss", "jitter", "level", "gaps", "delay", "95 %", "drift", "lost", "late", "filled")
+    units = ("%", "ms", "dB", "ms/s", "ms", "ms", "ms", "", "", "ms")
+    for title, row in (("reference", names), ("", units)):
+        print(f"{title:<10} " + " ".join(f"{cell:>{w}}" for cell, w in zip(row, _WIDTHS, strict=True)))
     for name, reference in (("speech", voice), ("440 Hz", tone)):
         for loss in (0.0, 0.01, 0.03, 0.10):
             for jitter in (0.0, 20.0, 60.0):
@@ -214,19 +215,20 @@ async def delay_table(seconds: float) -> None:
         await asyncio.sleep(0.3)
         onsets = np.array(pair.onsets())
         await client.stop()
-        by_time: dict[str, list[float]] = {"before": [], "during": [], "2 s after": []}
+        by_time: dict[str, list[float]] = {"": [], "before": [], "during": [], "2 s after": []}
         for sent, second in bursts:
             later = onsets[onsets >= sent]
             if len(later) and later[0] - sent < 0.3:
-                when = (
-                    "before" if second < 2 else "during" if second < 4 else "2 s after" if second > 6 else ""
-                )
-                if when or not spread:
-                    by_time[when or "before"].append((later[0] - sent) * 1000)
+                if not spread:
+                    by_time[""].append((later[0] - sent) * 1000)
+                elif second < 4 or second > 6:
+                    when = "before" if second < 2 else "during" if second < 4 else "2 s after"
+                    by_time[when].append((later[0] - sent) * 1000)
         for when, values in by_time.items():
             if values:
                 print(
-                    f"{title:<34} {when:<10} median {np.median(values):5.1f}   95 % {np.percentile(values, 95):5.1f}"
+                    f"{title:<34} {when:<10} median {np.median(values):5.1f}   "
+                    f"95 % {np.percentile(values, 95):5.1f}"
                 )
 
 

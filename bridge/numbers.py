@@ -81,9 +81,8 @@ class NumberClass(StrEnum):
     """What kind of number it is; rates are set per class."""
 
     CITY = "city"
-    TOLL_FREE = "toll_free"
+    TOLL_FREE = "tollfree"
     MOBILE = "mobile"
-    VOIP = "voip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

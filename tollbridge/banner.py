@@ -19,8 +19,9 @@ class Banner:
     web: str
     sip: Sequence[str]
     lines: int
+    """Calls that may be up at a time."""
+    compiled_lines: int
     pjsua2: str
-    max_calls: int
     data_dir: Path
     numbers: Sequence[DialInNumber]
     warnings: Sequence[str]
@@ -31,9 +32,7 @@ class Banner:
         """Lines for a terminal."""
         out = ["", "Tollbridge is up.", f"  web   {self.web}    (API: {self.web}/docs)"]
         out += [f"  SIP   {address}" for address in self.sip]
-        out.append(
-            f"  lines {min(self.lines, self.max_calls)}    (pjsua2 {self.pjsua2}, {self.lines} compiled in)"
-        )
+        out.append(f"  lines {self.lines}    (pjsua2 {self.pjsua2}, compiled for {self.compiled_lines})")
         out.append(f"  data  {self.data_dir}")
         if self.lines <= FEW_LINES:
             out.append(

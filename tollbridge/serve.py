@@ -35,6 +35,7 @@ from bridge.numbers import NumberBook, NumberBookError
 from bridge.sip.config import Registration, SipConfig, Transport, Trunk
 from bridge.sip.engine import SipEngine
 from bridge.sip.errors import SipConfigError
+from bridge.sip.library import compiled_lines
 from bridge.twilio.routes import MOUNT as TWILIO_MOUNT
 from database.errors import DatabaseError
 from database.types import now_utc
@@ -196,6 +197,10 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                     "mixer": "ok" if mixer.ready else "the media worker is being restarted",
                     "records": "ok" if state.disk_ok else "the disk takes no call records",
                     "sip": "ok" if sip.lines else "pjsua2 is not running",
+                    **{
+                        f"trunk {trunk}": "ok" if ok else "its provider refuses our registration"
+                        for trunk, ok in lines.registrations.items()
+                    },
                 }
             )
 
@@ -229,8 +234,8 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 web=address,
                 sip=sip.addresses,
                 lines=sip.lines,
+                compiled_lines=compiled_lines(),
                 pjsua2=sip.version,
-                max_calls=settings.max_calls,
                 data_dir=settings.data_dir.absolute(),
                 numbers=book.numbers,
                 warnings=book.warnings,

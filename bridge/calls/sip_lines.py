@@ -72,6 +72,8 @@ class SipLines:
         self._loop = asyncio.get_running_loop()
         self._calls: dict[sip.SipCallId, _Up] = {}
         self._engine: SipEngine | None = None
+        self.registrations: dict[str, bool] = {}
+        """By trunk: whether its provider accepts us at the moment."""
 
     def attach(self, engine: SipEngine) -> None:
         self._engine = engine
@@ -88,7 +90,7 @@ class SipLines:
                 arrival = self._arrival(event)
                 self._switchboard.turn_away(arrival, slug=event.slug, sip_status=event.status)
             case sip.Registered():
-                return
+                self.registrations[event.trunk] = event.ok
             case _:
                 self._about_call(event)
 

@@ -2,9 +2,10 @@
 
 **Ports.**  Sockets are opened here and inherited by the worker.  A leg is given a port on which as few legs
 as possible (normally none) still wait for their first packet: that first packet is what ties a caller
-behind NAT to his leg, so two must not wait at one place.  For the same reason a port whose leg has just gone
-is left alone for a while: that phone may still be sending.  Among the ports that are left, legs gather on
-as few as will hold them (LEGS_PER_PORT), because each port in use costs two system calls a tick.
+behind NAT to his leg, so two must not wait at one place.  For the same reason a port whose leg has just gone,
+or where packets of nobody's come, is left alone for a while: some phone may still be sending.  Among the
+ports that are left, legs gather on as few as will hold them (LEGS_PER_PORT), because each port in use costs
+two system calls a tick.
 
 **A worker that dies** is replaced at once.  What each leg should be (media, place, latched address) is kept
 here as the last command of each kind, and told to the successor, so calls go on after a gap of about half a
@@ -54,8 +55,11 @@ class _Leg:
     ssrc: int
     waiting: bool = True
     media: p.Media | None = None
+    announced: tuple[str, int] | None = None
+    """Address in the phone's own words."""
     place: p.Place | None = None
     play: int | None = None
+    talking: bool = False
     closing: bool = False
     report: p.LegReport | None = None
     before: p.LegReport | None = None
@@ -90,6 +94,7 @@ class MixerClient:
         self._legs: dict[int, _Leg] = {}
         self._next_leg = 1
         self._clips: OrderedDict[Hashable, tuple[int, p.LoadClip]] = OrderedDict()
+        self._kept: set[Hashable] = set()
         self._next_clip = 1
         self._music: int | None = None
         self._queue: list[p.Command] = []
@@ -211,6 +216,9 @@ class MixerClient:
         for number, leg in list(self._legs.items()):
             if leg.report is not None:
                 leg.before, leg.report = _with(leg.before, leg.report), None
+            if leg.talking:  # a successor only tells when somebody begins
+                leg.talking = False
+                self.on_event(p.Talking(number, on=False))
             if leg.closing:
                 self._final(number, None)
             elif leg.play is not None:
@@ -284,6 +292,11 @@ class MixerClient:
         """Begin (or change) the media of a leg as negotiated."""
         state = self._legs[leg]
         fresh = state.media is None
+        if state.media is not None and state.announced == (remote_ip, remote_port):
+            # The phone names the same address as before; where it was found since then is the better truth.
+            remote_ip, remote_port = state.media.remote_ip, state.media.remote_port
+        else:
+            state.announced = (remote_ip, remote_port)
         state.media = p.Media(
             ip=state.ip,
             port=state.port,
@@ -323,19 +336,22 @@ class MixerClient:
     def has_clip(self, key: Hashable) -> bool:
         return key in self._clips
 
-    def load_clip(self, key: Hashable, clip: EncodedClip) -> None:
+    def load_clip(self, key: Hashable, clip: EncodedClip, *, keep: bool = False) -> None:
+        """Give the worker a clip.  Beyond MAX_CLIPS those not played for longest go, except those to keep."""
         if key in self._clips:
             return
         number, self._next_clip = self._next_clip, self._next_clip + 1
         message = p.LoadClip(number, clip.frames, clip.pcmu, clip.pcma, clip.g722)
         self._clips[key] = (number, message)
+        if keep:
+            self._kept.add(key)
         self._send(message)
         while len(self._clips) > MAX_CLIPS:
-            _, (oldest, _) = self._clips.popitem(last=False)
-            if oldest != self._music:
-                self._send(p.DropClip(oldest))
+            oldest = next(name for name in self._clips if name not in self._kept)
+            self._send(p.DropClip(self._clips.pop(oldest)[0]))
 
     def set_music(self, key: Hashable) -> None:
+        self._kept.add(key)
         self._music = self._clips[key][0]
         self._send(p.SetMusic(self._music))
 
@@ -377,6 +393,9 @@ class MixerClient:
                     self._ready.set()
                 case p.WorkerStats():
                     self.stats = event
+                    now_s = asyncio.get_running_loop().time()
+                    for ip, port in event.stray_ports:
+                        self._ports[ip, port].left_s = now_s
                 case p.LegReport():
                     state = self._legs.get(event.leg)
                     if state is None:
@@ -394,6 +413,10 @@ class MixerClient:
                         state.media = msgspec.structs.replace(
                             state.media, remote_ip=event.ip, remote_port=event.port
                         )
+                case p.Talking():
+                    state = self._legs.get(event.leg)
+                    if state is not None:
+                        state.talking = event.on
                 case p.Played():
                     state = self._legs.get(event.leg)
                     if state is None or state.play != event.play:

@@ -19,6 +19,8 @@ from bridge.mixer.resample import halve
 
 Pcm16 = npt.NDArray[np.int16]
 FRAME_BYTES = 160
+SILENCE_CODES = (ULAW_SILENCE, ALAW_SILENCE, 0xFC)
+"""By codec, a byte that stands for silence within sound."""
 
 
 class EncodedClip(msgspec.Struct, frozen=True):
@@ -30,30 +32,31 @@ class EncodedClip(msgspec.Struct, frozen=True):
     g722: bytes
 
 
-def encode_clip(pcm: Pcm16) -> EncodedClip:
-    """Encode 16 kHz sound (n,) int16, padded with silence to whole frames of 20 ms."""
-    padded = np.concatenate([pcm, np.zeros(-len(pcm) % 320, np.int16)])
-    narrow = halve(padded)
+def settled_coder() -> G722.G722:
+    """A G.722 coder that has heard silence for half a second.
+
+    A fresh one begins with steps that, in a decoder which has just heard something loud, are a bang.
+    """
     coder = G722.G722(16000, 64000)
+    coder.encode(np.zeros(8000, np.int16))
+    return coder
+
+
+def encode_clip(pcm: Pcm16, *, loop: bool = False) -> EncodedClip:
+    """Encode 16 kHz sound (n,) int16, padded with silence to whole frames of 20 ms.
+
+    Unless it is to be repeated without a seam, it begins with two frames of silence, in which a G.722
+    decoder comes down from what it heard before.
+    """
+    lead = np.zeros(0 if loop else 640, np.int16)
+    padded = np.concatenate([lead, pcm, np.zeros(-len(pcm) % 320, np.int16)])
+    narrow = halve(padded)
     return EncodedClip(
         frames=len(padded) // 320,
         pcmu=encode(narrow, alaw=False).tobytes(),
         pcma=encode(narrow, alaw=True).tobytes(),
-        g722=bytes(coder.encode(padded)),
+        g722=bytes(settled_coder().encode(padded)),
     )
-
-
-def silence_rows() -> npt.NDArray[np.uint8]:
-    """(3, 160): one frame of silence in PCMU, PCMA and G.722.
-
-    G.722 is adaptive: only what its coder says after it has settled decodes to silence when it is repeated.
-    """
-    coder = G722.G722(16000, 64000)
-    coder.encode(np.zeros(32000, np.int16))
-    rows = np.empty((3, FRAME_BYTES), np.uint8)
-    rows[0], rows[1] = ULAW_SILENCE, ALAW_SILENCE
-    rows[2] = np.frombuffer(coder.encode(np.zeros(320, np.int16)), np.uint8)
-    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +84,25 @@ def load(encoded: EncodedClip) -> Clip:
     base = frames.ctypes.data
     step = encoded.frames * FRAME_BYTES
     return Clip(frames, (base, base + step, base + 2 * step))
+
+
+_SILENCE_FROM = 120
+"""Of what a fresh G.722 coder makes of silence, the second from this frame on: its end meets its beginning
+best (peak 17, RMS −84 dB when repeated)."""
+
+
+def silence() -> Clip:
+    """A second of silence, to be repeated.
+
+    G.722 is adaptive: one frame repeated, or one byte, leaves the listener's decoder with an offset.  What a
+    coder that has settled makes of a whole second of silence does not.
+    """
+    codes = bytes(G722.G722(16000, 64000).encode(np.zeros((_SILENCE_FROM + 50) * 320, np.int16)))
+    return load(
+        EncodedClip(
+            frames=50,
+            pcmu=bytes([ULAW_SILENCE]) * 8000,
+            pcma=bytes([ALAW_SILENCE]) * 8000,
+            g722=codes[-50 * FRAME_BYTES :],
+        )
+    )

@@ -95,7 +95,7 @@ class Mixer:
         if media.codec != self.legs.codec[row]:
             self.buffers.started[row] = False
             self._forget(row)
-        self.legs.update(row, media)
+        self.legs.update(row, media, tick=self.output.tick)
         self._changed(row)
 
     def remove(self, leg: int) -> p.LegReport | None:
@@ -139,6 +139,8 @@ class Mixer:
     # One tick.
 
     def receive(self, batch: Batch, *, tick: int, tick_ns: int) -> None:
+        if self._stale:
+            self._arrange(tick)
         self.intake.receive(
             batch, tick=tick, tick_ns=tick_ns, on_key=self._on_key, on_latched=self._on_latched
         )
@@ -153,7 +155,7 @@ class Mixer:
         sums = self.rooms.mix(
             narrow, self._room[narrow_rows], wide, self._room[wide_rows], self._play_sounds()
         )
-        self.output.begin()
+        self.output.begin(tick)
         self.output.rooms(sums)
         self.output.speakers_narrow(sums, narrow, narrow_rows, self._room[narrow_rows])
         self.output.speakers_wide(sums, wide, wide_rows, self._room, tick)

@@ -16,11 +16,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bridge.mixer.clips import SILENCE_CODES
 from bridge.mixer.jitter import BLOCK, RING, JitterBuffers
 from bridge.mixer.legs import Legs
 from bridge.mixer.rfc4733 import KeyReceiver
 from bridge.mixer.sockets import BUFFER_BYTES, NAME_BYTES
 from bridge.mixer.stream import Runs, Streams
+from bridge.mixer.wrap import diff16
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -32,6 +34,8 @@ COMFORT_NOISE = 13
 LONGEST_BLOCKS = 12
 _ONE_BY_ONE = 512
 """Datagrams per tick that may be looked at one by one; a flood beyond that is dropped unseen."""
+_ROUNDS = 64
+"""Packets of one leg in one tick that are looked at for its statistics."""
 _COUNTING = np.arange(1 << 16)
 
 
@@ -117,10 +121,13 @@ class Intake:
         self._legs, self._streams, self._buffers = legs, streams, buffers
         self._keys = KeyReceiver()
         self._place = np.zeros(n, np.int64)
+        self._several = np.zeros(n, np.bool_)
         self.silent_to = np.zeros(n, np.int64)
         """Blocks before this number are keys, not speech."""
         self.packet_blocks = np.zeros(n, np.int64)
         """Length of the last audio packet, in blocks."""
+        self.stray_socks: set[int] = set()
+        """Sockets at which packets of nobody's came; the reader clears it."""
         self.dropped: dict[str, int] = dict.fromkeys(
             ("malformed", "oversize", "stray", "payload_type", "out_of_stream", "flood", "bad_key"), 0
         )
@@ -144,14 +151,17 @@ class Intake:
         self._buffers.turn(tick)
         if batch.n == 0:
             return
-        kept = self._sort_out(batch, on_latched)
+        kept = self._sort_out(batch, tick, on_latched)
         count = len(kept.rows)
         if count == 0:
             return
-        # The last packet of each leg goes the short way if it is ordinary sound in sequence; the others,
-        # and all before it, the long way first.
+        # What is its leg's only packet and ordinary sound in sequence goes the short way.
         self._place[kept.rows] = _places(count)
         plain = self._place[kept.rows] == _places(count)
+        if not plain.all():
+            self._several[kept.rows[~plain]] = True
+            plain = ~self._several[kept.rows]
+            self._several[kept.rows] = False
         plain &= kept.audio
         plain &= self._streams.regular(kept.rows, kept.seq, kept.ssrc)
         plain &= self._buffers.started[kept.rows]
@@ -168,8 +178,10 @@ class Intake:
     ) -> None:
         kept = kept.pick(np.argsort(kept.rows, kind="stable"))
         good, restarted = self._streams.judge(kept.rows, kept.seq, kept.ts, kept.ssrc)
-        for row in restarted:
+        for row, other_source in restarted:
             self._buffers.started[row] = False
+            if other_source:
+                self._keys.reset(row)
         if not good.all():
             self.dropped["out_of_stream"] += int(np.count_nonzero(~good))
             kept = kept.pick(good)
@@ -189,7 +201,7 @@ class Intake:
         self._streams.count(kept.rows, runs, kept.seq, kept.stamp)
         self._take_audio(batch, kept, clock, runs)
 
-    def _sort_out(self, batch: Batch, on_latched: Callable[[int], None]) -> _Columns:
+    def _sort_out(self, batch: Batch, tick: int, on_latched: Callable[[int], None]) -> _Columns:
         """Find each datagram's leg and leave out what is none of ours."""
         n = batch.n
         words = np.ascontiguousarray(batch.data.view("<u4")[:n, :3])
@@ -205,7 +217,7 @@ class Intake:
         rows = self._legs.find(batch.names[:n], batch.sock[:n])
         unknown = usable & (rows < 0)
         if unknown.any():
-            self._strangers(batch, np.flatnonzero(unknown), rows, pt, on_latched)
+            self._strangers(batch, np.flatnonzero(unknown), rows, pt, tick=tick, on_latched=on_latched)
             usable &= rows >= 0
         audio = pt == self._legs.pt[rows]
         audio &= usable
@@ -252,16 +264,27 @@ class Intake:
                 usable[i] = True
 
     def _strangers(
-        self, batch: Batch, which: Ints, rows: Ints, pt: Ints, on_latched: Callable[[int], None]
+        self,
+        batch: Batch,
+        which: Ints,
+        rows: Ints,
+        pt: Ints,
+        *,
+        tick: int,
+        on_latched: Callable[[int], None],
     ) -> None:
         """Packets from sources that are no leg's: they may be what a leg waits for."""
         for count, i in enumerate(which.tolist()):
-            if count < _ONE_BY_ONE:
-                rows[i] = self._legs.latch(batch.names[i].tobytes(), int(batch.sock[i]), int(pt[i]))
+            if count < _ONE_BY_ONE and rows[i] < 0:
+                sock = int(batch.sock[i])
+                rows[i] = self._legs.latch(batch.names[i].tobytes(), sock, int(pt[i]), tick=tick)
                 if rows[i] >= 0:
                     on_latched(int(rows[i]))
-                    continue
-            self.dropped["stray"] += 1
+                    rows[which] = self._legs.find(batch.names[which], batch.sock[which])
+                else:
+                    self.stray_socks.add(sock)
+            if rows[i] < 0:
+                self.dropped["stray"] += 1
 
     def _take_keys(self, batch: Batch, kept: _Columns, on_key: Callable[[int, str], None]) -> None:
         ticks = self._streams.ticks(kept.rows, kept.ts)
@@ -291,32 +314,45 @@ class Intake:
         if runs.first is not None and not self._buffers.started[rows].all():
             for i in np.flatnonzero(~self._buffers.started[rows]).tolist():
                 if not self._buffers.started[rows[i]]:
-                    self._restart(kept, i, arrival[i], tick)
+                    self._restart(kept, i, float(arrival[i]), tick)
             ticks = self._streams.ticks(rows, kept.ts)
         block = ticks // BLOCK
         blocks = (kept.size + (BLOCK - 1)) // BLOCK
         self.packet_blocks[runs.legs] = runs.last(blocks)
+        last_sent = diff16(kept.seq, self._streams.seq[rows]) == 0
         stores = self._buffers.store[rows]
         if not stores.all():
             silent = np.flatnonzero(~stores)
-            if runs.first is not None:  # one of each leg will do
-                silent = silent[np.unique(rows[silent], return_index=True)[1]]
-            for i in self._buffers.follow(rows[silent], block[silent], arrival[silent]).tolist():
-                self._restart(kept, int(silent[i]), arrival[silent[i]], tick)
+            for _ in range(_ROUNDS):  # a leg's packets one after the other
+                some = silent if runs.first is None else silent[np.unique(rows[silent], return_index=True)[1]]
+                jumped = self._buffers.follow(
+                    rows[some], block=block[some], last_sent=last_sent[some], arrival=arrival[some]
+                )
+                for i in some[jumped].tolist():
+                    self._restart(kept, i, float(arrival[i]), tick)
+                silent = silent[:0] if runs.first is None else np.setdiff1d(silent, some)
+                if len(silent) == 0:
+                    break
             if not stores.any():
                 return
-            kept, rows = kept.pick(stores), rows[stores]
+            kept, rows, last_sent = kept.pick(stores), rows[stores], last_sent[stores]
             block, blocks, arrival, ticks = block[stores], blocks[stores], arrival[stores], ticks[stores]
             runs = Runs(rows, unique=runs.first is None)
-        good, jumped = self._buffers.put(rows, runs, block, blocks, arrival)
-        again: set[int] = set()
+        good, jumped = self._buffers.put(
+            rows,
+            runs,
+            block=block,
+            blocks=blocks,
+            even=kept.size % (2 * BLOCK) == 0,
+            last_sent=last_sent,
+            arrival=arrival,
+        )
         for i in jumped.tolist():
-            if int(rows[i]) not in again:
-                again.add(int(rows[i]))
-                self._restart(kept, i, arrival[i], tick)
-                ticks[i] = block[i] = 0
-                self._buffers.head[rows[i]] = blocks[i]
-                good[i] = True
+            self._restart(kept, i, float(arrival[i]), tick)
+            ticks[i] = block[i] = 0
+            self._buffers.head[rows[i]] = blocks[i]
+            good[rows == rows[i]] = False  # what came with it lies on the old timeline
+            good[i] = True
         if good.any():
             self._write(batch, kept, good, ticks, block, blocks)
 
@@ -337,7 +373,7 @@ class Intake:
         for i in np.flatnonzero(good & ~whole)[:_ONE_BY_ONE].tolist():
             row, start = int(rows[i]), int(kept.offset[i])
             payload = batch.data[kept.index[i], start : start + int(kept.size[i])].tobytes()
-            silence = (0xFF, 0xD5, 0xFA)[int(self._legs.codec[row])]
+            silence = SILENCE_CODES[int(self._legs.codec[row])]
             self._buffers.write_bytes(row, int(ticks[i]), payload[: LONGEST_BLOCKS * BLOCK], silence)
 
     def _restart(self, kept: _Columns, i: int, arrival: float, tick: int) -> None:

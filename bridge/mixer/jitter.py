@@ -7,17 +7,19 @@ stream began, so order of arrival does not matter, duplicates overwrite themselv
 is simply blocks that never come.
 
 Each leg plays two blocks per tick, at `play`.  Its delay is `offset = 2·tick − play`, in blocks.  A block p
-that arrived at time A (also in blocks) would have needed an offset of A − p.  The largest such need in the
-last 0.75 to 1.5 s, plus half a block of margin, is the target: it rises with the first late packet and
-falls within two seconds of the last one.  Towards the target the buffer moves one block at a time, by
-playing three blocks in the time of two or one in the time of two (the caller blends them), at most every
-60 ms while the leg talks and at once while it is quiet.
+that arrived at time A (also in blocks) would have needed an offset of A − p, and one more if it is the second
+of its tick, because both leave at the tick.  Packets of 20 ms (or 40, 60) begin on the same parity all the
+time, so the offset is given that parity and they are always first; others pay the block.  The largest such
+need in the last 0.5 to 1 s, plus half a block of margin, is the target: it rises with the first late packet
+and is forgotten a second after the last one.  Towards the target the buffer moves one block at a time, by
+playing three blocks in the time of two or one in the time of two (the caller blends them): at once while the
+leg is quiet or far from the target, at most every 60 ms while it talks near it.
 
-When nothing is left to play and the next packet comes late, playing resumes at that packet, so nothing
-that arrives is thrown away after a stall; only a packet that later ones have overtaken is discarded.
+When nothing came in time and the next packet comes late, playing resumes at that packet, so nothing that
+arrives is thrown away after a stall; a packet that later ones have overtaken is discarded.
 
-A jump of the sender's clock (more than HISTORY_BLOCKS late with nothing to play, or beyond the ring) starts
-the leg afresh.
+A packet that is the last one sent and still lies more than HISTORY_BLOCKS back or beyond the ring starts the
+leg afresh: the line stood still for long, or the sender's clock jumped.
 
 Only legs that may speak keep sound (`store`).  Of the others only the needs are followed, so that their
 discards and delay are known and a leg that may speak from now on begins with the right delay.
@@ -32,8 +34,9 @@ BLOCK = 80
 RING = 128
 HISTORY_BLOCKS = 40
 MARGIN = 0.5
-_WINDOW_TICKS = 37
+_WINDOW_TICKS = 25
 _TALKING_ADJUST_TICKS = 3
+_FAR_BLOCKS = 4
 _NEVER = -1e9
 _NONE = np.zeros(0, np.int64)
 
@@ -73,6 +76,7 @@ class JitterBuffers:
         self.filled[row] = False
         self.started[row] = True
         offset = int(np.ceil(arrival - block + MARGIN))
+        offset += (offset ^ block) & 1
         self.play[row] = min(2 * tick - offset, block)
         self.head[row] = block
         self.parity[row] = -1
@@ -85,59 +89,80 @@ class JitterBuffers:
             return
         self.filled[row] = False
         self.store[row] = on
-        need = max(float(self.need_now[row]), float(self.need_before[row]))
-        if on and self.started[row] and need > _NEVER:
-            self.play[row] = 2 * tick - int(np.ceil(need + MARGIN))
+        target, known = self._targets(np.array([row]))
+        if on and known[0]:
+            self.play[row] = 2 * tick - int(target[0])
         self.head[row] = self.play[row]
 
-    def follow(self, rows: Ints, block: Ints, arrival: Floats) -> Ints:
+    def _targets(self, rows: Ints) -> tuple[Ints, Mask]:
+        """The offset that each leg should have, and whether that is known."""
+        need = np.maximum(self.need_now[rows], self.need_before[rows])
+        known = self.started[rows] & (need > _NEVER)
+        target = np.ceil(np.where(known, need, 0.0) + MARGIN).astype(np.int64)
+        parity = self.parity[rows]
+        target += np.where(parity >= 0, (target & 1) != parity, True)
+        return target, known
+
+    def follow(self, rows: Ints, *, block: Ints, last_sent: Mask, arrival: Floats) -> Ints:
         """Watch packets of legs that keep no sound: rows distinct, started.
 
         What would have come too late to be played counts as discarded.  Returns the indices of packets
-        whose sender's clock jumped.
+        that only a restart could place.
         """
         need = arrival - block
         now = self.need_now[rows]
-        target = np.maximum(now, self.need_before[rows])
-        jump = np.abs(need - target)
-        if (jump > HISTORY_BLOCKS).any():
-            jumped = (jump > HISTORY_BLOCKS) & (target > _NEVER)
-            late = (need > np.ceil(target + MARGIN)) & ~jumped & (target > _NEVER)
+        most = np.maximum(now, self.need_before[rows])
+        odd = np.abs(need - most) > HISTORY_BLOCKS
+        jumped = _NONE
+        if odd.any():
+            odd &= most > _NEVER
+            jumped = np.flatnonzero(odd & last_sent)
+            self.discarded[rows[odd & ~last_sent]] += 1
+        late = np.flatnonzero((need > np.ceil(most + MARGIN)) & ~odd & (most > _NEVER))
+        if len(late):
+            late = late[need[late] > self._targets(rows[late])[0]]
             self.discarded[rows[late]] += 1
-            kept = ~jumped
-            self.need_now[rows[kept]] = np.maximum(now, need)[kept]
-            return np.flatnonzero(jumped)
-        late = need > np.ceil(target + MARGIN)
-        if late.any():
-            self.discarded[rows[late]] += 1
+        if odd.any():
+            rows, need, now = rows[~odd], need[~odd], now[~odd]
         self.need_now[rows] = np.maximum(now, need)
-        return _NONE
+        return jumped
 
-    def put(self, rows: Ints, runs: Runs, block: Ints, blocks: Ints, arrival: Floats) -> tuple[Mask, Ints]:
+    def put(
+        self,
+        rows: Ints,
+        runs: Runs,
+        *,
+        block: Ints,
+        blocks: Ints,
+        even: Mask,
+        last_sent: Mask,
+        arrival: Floats,
+    ) -> tuple[Mask, Ints]:
         """Place packets on the timelines of legs that keep sound; legs started.
 
-        block: first block of each packet; blocks: its length; arrival: in blocks.
+        block: first block of each packet; blocks: its length; even: whether that is a whole number of ticks;
+        last_sent: whether it has the highest sequence number so far; arrival: in blocks.
         Returns which packets are on time and the indices of those that only a restart could place.
         """
         play = self.play[rows]
         behind = play - block
         late = behind >= blocks
-        starved = self.head[rows] <= play
-        jumped = (behind < 16 - RING) | (late & starved & (behind > HISTORY_BLOCKS))
-        usable = ~jumped & (behind <= HISTORY_BLOCKS)
+        usable = (behind <= HISTORY_BLOCKS) & (behind >= 16 - RING)
+        jumped = ~usable & last_sent
+        overtaken = block < self.head[rows]
         if late.any():
-            for i in np.flatnonzero(late & starved & usable).tolist():
+            for i in np.flatnonzero(late & ~overtaken & usable).tolist():
                 row = int(rows[i])
-                if self.head[row] <= self.play[row]:  # not resumed by an earlier packet of this batch
-                    self.play[row] = self.head[row] = block[i]
-                late[i] = block[i] + blocks[i] <= self.play[row]
-            np.add.at(self.discarded, rows[late & ~jumped], 1)
+                if block[i] + blocks[i] <= self.play[row]:  # else resumed by an earlier packet of this batch
+                    self.play[row] = block[i]
+                late[i] = False
         need = np.where(usable, arrival - block, _NEVER)
         legs = runs.legs
         self.need_now[legs] = np.maximum(self.need_now[legs], runs.max(need))
-        last_block = runs.last(block)
-        self.parity[legs] = np.where((runs.last(blocks) & 1) == 0, last_block & 1, -1)
+        self.parity[legs] = np.where(runs.last(even), runs.last(block) & 1, -1)
         good = usable & ~late
+        if not good.all():
+            np.add.at(self.discarded, rows[~good & ~jumped], 1)
         self.head[legs] = np.maximum(self.head[legs], runs.max(np.where(good, block + blocks, 0)))
         return good, np.flatnonzero(jumped)
 
@@ -170,13 +195,10 @@ class JitterBuffers:
 
         rows: legs that keep sound; talking: which of them talk.  (n,)
         """
-        need = np.maximum(self.need_now[rows], self.need_before[rows])
-        known = self.started[rows] & (need > _NEVER)
-        target = np.ceil(np.where(known, need, 0.0) + MARGIN).astype(np.int64)
-        parity = self.parity[rows]
-        target += (parity >= 0) & ((target & 1) != parity)
+        target, known = self._targets(rows)
         excess = np.where(known, 2 * tick - self.play[rows] - target, 0)
-        may = ~talking | (tick - self.adjusted[rows] >= _TALKING_ADJUST_TICKS)
+        far = np.abs(excess) > _FAR_BLOCKS
+        may = far | ~talking | (tick - self.adjusted[rows] >= _TALKING_ADJUST_TICKS)
         move = np.where(may, np.sign(excess), 0)
         moved = move != 0
         if moved.any():
@@ -193,8 +215,7 @@ class JitterBuffers:
         """Blocks between a packet's time on the line and its tick, for a leg that keeps sound or would."""
         if self.store[row]:
             return float(2 * tick + 2 - self.play[row])
-        need = max(float(self.need_now[row]), float(self.need_before[row]))
-        return float(np.ceil(need + MARGIN))
+        return float(self._targets(np.array([row]))[0][0])
 
     def take(self, rows: Ints, column: int) -> tuple[U8, Mask]:
         """The block at play + column of each leg: bytes (n, 80) and whether it came (n,)."""

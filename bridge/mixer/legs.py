@@ -9,6 +9,7 @@ Addresses: `expected` is where the caller's SDP says his sound comes from.  A le
 packet, a packet from elsewhere may latch it (see `latch`), after which nothing else is heard.
 """
 
+import socket
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from bridge.mixer.sockets import NAME_BYTES, address_keys, pack_address, unpack_
 PCMU, PCMA, G722 = 0, 1, 2
 CODEC_NAMES = ("PCMU", "PCMA", "G722")
 NO_ROOM = -1
+_STRAGGLER_TICKS = 100
 
 Rows = npt.NDArray[np.int64]
 
@@ -48,6 +50,9 @@ class Legs:
         self.dtmf_pt = np.full(n, -1, np.int64)
         self.sock = np.zeros(n, np.int64)
         self.names = np.zeros((n, NAME_BYTES), np.uint8)
+        self._announced = np.zeros((n, NAME_BYTES), np.uint8)
+        self._left = np.zeros((n, NAME_BYTES), np.uint8)  # where a leg was before it moved
+        self._left_until = np.zeros(n, np.int64)  # tick until which packets from there are the past
         self.send = np.zeros(n, np.bool_)
         self.receive = np.zeros(n, np.bool_)
         self.waiting = np.zeros(n, np.bool_)
@@ -60,15 +65,17 @@ class Legs:
     def add(self, row: int, media: MediaParameters) -> None:
         assert not self.active[row]
         self.active[row] = True
-        self.update(row, media)
+        self.update(row, media, tick=0)
         self.waiting[row] = True
+        self._left_until[row] = 0
 
-    def update(self, row: int, media: MediaParameters) -> None:
+    def update(self, row: int, media: MediaParameters, *, tick: int) -> None:
         """Take new media parameters; a new remote address makes the leg wait for it again."""
         name = np.frombuffer(pack_address(media.remote_ip, media.remote_port), np.uint8)
         moved = not np.array_equal(name, self.names[row])
         if moved:
-            self.names[row] = name
+            self._left[row], self._left_until[row] = self.names[row], tick + _STRAGGLER_TICKS
+            self.names[row] = self._announced[row] = name
             self.waiting[row] = True
         self.sock[row] = media.sock
         self.codec[row] = media.codec
@@ -84,7 +91,7 @@ class Legs:
     def remove(self, row: int) -> None:
         self.active[row] = False
         self.waiting[row] = False
-        self.names[row] = 0
+        self.names[row] = self._announced[row] = 0
         self.rtcp[row] = None
         self._index()
 
@@ -107,26 +114,35 @@ class Legs:
         place[place == len(self._keys)] = 0
         return np.where(self._keys[place] == keys, self._key_rows[place], -1)
 
-    def latch(self, name: bytes, sock: int, pt: int) -> int:
+    def latch(self, name: bytes, sock: int, pt: int, *, tick: int) -> int:
         """Give a packet from an unknown source to the leg that waits for it, or -1.
 
-        Of the legs waiting on this socket that negotiated this payload type, the one whose SDP named the
-        packet's host wins; else, where NAT is allowed, the only one waiting.  Two waiting behind NAT on
-        one port cannot be told apart, so neither is latched: guessing would let a caller hear a stranger.
+        Of the legs on this socket that negotiated this payload type:
+        - The one whose phone announced exactly this address, although it was latched elsewhere: whoever got
+          there first (the remains of an earlier call, say) does not keep the phone itself out.
+        - Of those that wait, the one whose phone named the packet's host.
+        - Where NAT is allowed, the only one that waits.  Two behind NAT on one port cannot be told apart, so
+          neither is latched: guessing would let a caller hear a stranger.
+
+        What still comes from where a leg has just moved away does not bring it back there.
         """
-        rows = np.flatnonzero(self.waiting & (self.sock == sock) & ((self.pt == pt) | (self.dtmf_pt == pt)))
-        if len(rows) == 0:
-            return -1
         raw = np.frombuffer(name, np.uint8)
-        host = slice(8, 24) if raw[0] == 10 else slice(4, 8)
-        same_host = rows[(self.names[rows, host] == raw[host]).all(axis=1) & (self.names[rows, 0] == raw[0])]
-        if len(same_host) == 1:
-            row = int(same_host[0])
-        elif len(same_host) == 0 and len(rows) == 1 and self.nat[rows[0]]:
-            row = int(rows[0])
-        else:
-            return -1
-        self.names[row, : len(raw)] = raw
+        fits = self.active & (self.sock == sock) & ((self.pt == pt) | (self.dtmf_pt == pt))
+        own = np.flatnonzero(fits & (self._announced == raw).all(axis=1))
+        if len(own) == 1:
+            return self._settle(int(own[0]), raw)
+        rows = np.flatnonzero(fits & self.waiting)
+        rows = rows[~((self._left[rows] == raw).all(axis=1) & (self._left_until[rows] > tick))]
+        host = slice(8, 24) if raw[0] == socket.AF_INET6 else slice(4, 8)
+        near = rows[(self.names[rows, host] == raw[host]).all(axis=1) & (self.names[rows, 0] == raw[0])]
+        if len(near) == 1:
+            return self._settle(int(near[0]), raw)
+        if len(near) == 0 and len(rows) == 1 and self.nat[rows[0]]:
+            return self._settle(int(rows[0]), raw)
+        return -1
+
+    def _settle(self, row: int, name: npt.NDArray[np.uint8]) -> int:
+        self.names[row] = name
         self.waiting[row] = False
         self._index()
         return row

@@ -13,7 +13,7 @@ import G722
 import numpy as np
 import numpy.typing as npt
 
-from bridge.mixer.clips import FRAME_BYTES, Clip, silence_rows
+from bridge.mixer.clips import FRAME_BYTES, Clip, settled_coder, silence
 from bridge.mixer.g711 import ENCODE_ALAW, ENCODE_ULAW
 from bridge.mixer.legs import G722 as G722_CODEC
 from bridge.mixer.legs import PCMA, PCMU, Legs
@@ -66,10 +66,9 @@ class Output:
         self._group = np.zeros(n, np.int64)  # without the codec
         self._order_group = np.zeros(0, np.int64)
 
-        self._silence = silence_rows()
-        silence = self._silence.ctypes.data + np.arange(3, dtype=np.uint64) * FRAME_BYTES
-        self._groups: U64 = np.tile(silence.astype(np.uint64), 2 + n)
-        self._silence_address = silence.astype(np.uint64)
+        self._silence = silence()
+        self._silence_address: U64 = np.array(self._silence.address, np.uint64)
+        self._groups: U64 = np.tile(self._silence_address, 2 + n)
         self._sounding = np.zeros(0, np.int64)  # groups to silence again
         self._frames = np.zeros((4 * n, FRAME_BYTES), np.uint8)
         self._frames_base = self._frames.ctypes.data
@@ -174,12 +173,14 @@ class Output:
 
     # One tick: begin, rooms, speakers, finish.
 
-    def begin(self) -> None:
+    def begin(self, tick: int) -> None:
         self._used = 0
         self._own = []
         self._ended.clear()
-        for codec in range(3):
+        for codec in (PCMU, PCMA):
             self._groups[self._sounding + codec] = self._silence_address[codec]
+        at = tick % self._silence.count * FRAME_BYTES
+        self._groups[G722_CODEC::3] = self._silence_address[G722_CODEC] + np.uint64(at)
         self._sounding = self._sounding[:0]
 
     def _store(self, codes: npt.NDArray[np.uint8]) -> U64:
@@ -204,7 +205,7 @@ class Output:
             if slot in self._listeners_wide:
                 coder = self._room_coders.get(slot)
                 if coder is None:
-                    coder = self._room_coders[slot] = G722.G722(16000, 64000)
+                    coder = self._room_coders[slot] = settled_coder()
                 self._groups[groups[i] + G722_CODEC] = self._store(_g722(coder, sums.wide[i]))[0]
 
     def speakers_narrow(self, sums: RoomSums, frames: F32, rows: Ints, slots: Ints) -> None:
@@ -239,7 +240,7 @@ class Output:
                 heard = heard - frames[frame_of[row]]
             coder = self._own_coders.get(row)
             if coder is None:
-                coder = self._own_coders[row] = G722.G722(16000, 64000)
+                coder = self._own_coders[row] = settled_coder()
             self._own.append((np.array([row]), self._store(_g722(coder, heard))))
 
     def finish(self, tick: int) -> None:

@@ -168,6 +168,8 @@ class WorkerStats(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     rx_pkts: int
     tx_pkts: int
     dropped: dict[str, int]
+    stray_ports: list[tuple[str, int]]
+    """Ports at which packets of no leg came in the last second."""
     cpu_s: float
 
 

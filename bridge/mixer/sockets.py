@@ -103,7 +103,7 @@ def address_keys(names: U8, sock: npt.NDArray[np.int64]) -> U64:
     names: (n, 28) raw socket addresses; sock: (n,) socket numbers.  Exact for IPv4 with up to 2^16
     sockets; for IPv6 the 16 address bytes are folded by two odd multipliers.
     """
-    words = np.ascontiguousarray(names).view("<u4")
+    words = names.view("<u4")
     family_port = words[:, 0].astype(np.uint64)
     place = (sock.astype(np.uint64) << np.uint64(16)) | (family_port >> np.uint64(16))
     key: U64 = (place << np.uint64(32)) | words[:, 1]

@@ -23,7 +23,7 @@ from bridge.mixer.wrap import diff16, diff32
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 TICKS_PER_S = 8000
-_JUMP_TICKS = 10 * TICKS_PER_S
+_JUMP_TICKS = TICKS_PER_S
 _TICKS_PER_NS = TICKS_PER_S / 1e9
 _SPAN = MAX_DROPOUT + MAX_MISORDER
 
@@ -121,18 +121,20 @@ class Streams:
         near &= ssrc == self.ssrc[rows]
         return near
 
-    def judge(self, rows: Ints, seq: Ints, ts: Ints, ssrc: Ints) -> tuple[Mask, list[int]]:
-        """Which of some packets, not all regular, belong to their streams; and which rows (re)started.
+    def judge(self, rows: Ints, seq: Ints, ts: Ints, ssrc: Ints) -> tuple[Mask, list[tuple[int, bool]]]:
+        """Which of some packets, not all regular, belong to their streams; and which rows (re)started, each
+        with whether another source speaks now.
 
         All arrays (n,), in order of arrival within a leg.
         """
         good = self.regular(rows, seq, ssrc)
-        restarted: list[int] = []
+        restarted: list[tuple[int, bool]] = []
         for i in np.flatnonzero(~good).tolist():
             row = int(rows[i])
+            source = int(self.ssrc[row])
             good[i], fresh = self._judge(row, seq=int(seq[i]), ts=int(ts[i]), ssrc=int(ssrc[i]))
             if fresh:
-                restarted.append(row)
+                restarted.append((row, source != int(ssrc[i])))
                 # Packets of the old stream that stand earlier in this batch would be measured against
                 # the new one.
                 good[:i] &= rows[:i] != row
@@ -205,10 +207,11 @@ class Streams:
         self.last_ticks[legs] = newest
 
     def rebase(self, row: int, *, ts: int, ticks: int) -> None:
-        """Let timestamp `ts` stand at `ticks` from now on, after the sender's clock jumped."""
+        """Let timestamp `ts` stand at `ticks` from now on."""
+        now = int(self.last_ticks[row]) + diff32(ts, int(self.last_ts[row]))
+        self.transit[row] += now - ticks
         self.last_ts[row] = ts
         self.last_ticks[row] = ticks
-        self.transit[row] = np.nan
 
     def _expected(self, row: int) -> int:
         return int(self.seq[row] - self._base[row]) + 1
@@ -234,7 +237,7 @@ class Streams:
         return Reception(
             packets=int(self.packets[row]),
             lost=self.lost(row),
-            gaps=int(self.gaps[row]),
+            gaps=min(int(self.gaps[row]), self.lost(row)),  # some were only out of order
             jitter_avg_ms=float(self.jitter_sum[row]) / timed / per_ms if timed > 1 else None,
             jitter_max_ms=float(self.jitter_max[row]) / per_ms if timed > 1 else None,
         )

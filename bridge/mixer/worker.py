@@ -46,6 +46,7 @@ class Worker:
         """ports: (address, RTP port) → RTP and RTCP sockets, already bound."""
         self._pipe = pipe
         self._pipe.setblocking(False)
+        self._keys = list(ports)
         self._index = {key: i for i, key in enumerate(ports)}
         self._rtp = [rtp for rtp, _ in ports.values()]
         self._fds = [sock.fileno() for sock in self._rtp]
@@ -233,9 +234,11 @@ class Worker:
                 rx_pkts=self._rx,
                 tx_pkts=self._tx,
                 dropped=dropped,
+                stray_ports=[self._keys[sock] for sock in self._mixer.intake.stray_socks],
                 cpu_s=usage,
             )
         )
+        self._mixer.intake.stray_socks.clear()
         self._busy_ns.clear()
         rows = self._mixer.rows()
         sound = self._mixer.streams.last_arrival_ns
@@ -252,7 +255,8 @@ def main() -> None:
 
     DESCRIPTION is JSON: {"pipe": fd, "capacity": legs, "ports": [[ip, port, rtp fd, rtcp fd], …]}.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner decides when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the owner decides when to stop, and its end is ours
     description = json.loads(sys.argv[1])
     ports = {
         (ip, port): (socket.socket(fileno=rtp), socket.socket(fileno=rtcp))

@@ -11,6 +11,7 @@ import pytest
 from database import migrate
 from database.engine import create_engine
 from tests.conftest import BACKEND
+from tests.support.product import free_port, free_udp_range
 from tollbridge import doctor
 from tollbridge.doctor import Finding, State
 from tollbridge.settings import Settings, load
@@ -19,13 +20,14 @@ from tollbridge.settings import Settings, load
 @pytest.fixture
 def settings(tmp_path: Path, migrated_url: str) -> Settings:
     """Settings of an ordinary machine, on ports that were free a moment ago."""
-    with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-        for probe in (one, two, three):
-            probe.bind(("127.0.0.1", 0))
-        http, sip, rtp = (probe.getsockname()[1] for probe in (one, two, three))
-    rtp = min(rtp // 2 * 2, 65_000)
-    environ = {"DATA_DIR": tmp_path, "DATABASE_URL": migrated_url, "HTTP_PORT": http, "SIP_PORT": sip}
-    environ["RTP_PORTS"] = f"{rtp}-{rtp + 3}"
+    first, last = free_udp_range(2)
+    environ = {
+        "DATA_DIR": tmp_path,
+        "DATABASE_URL": migrated_url,
+        "HTTP_PORT": free_port(),
+        "SIP_PORT": free_port(),
+        "RTP_PORTS": f"{first}-{last}",
+    }
     return load({f"TOLLBRIDGE_{name}": str(value) for name, value in environ.items()})
 
 
