@@ -304,7 +304,7 @@ class Call:
         self.record.note(account_id=entry.account_id)
         obstacle = self._obstacle(entry)
         if obstacle is not None:
-            # Whom a running event turns away is in its session's records: organisers want to see who stood outside.
+            # Whom a running event turns away is in its session's records: organisers want to see them.
             session = self._desk.session_of(entry)
             self.record.note(session_id=None if session is None else str(session))
             self._desk.guard.wrong_for_account(str(entry.account_id), now_s=self._now_s())
