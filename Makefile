@@ -1,16 +1,20 @@
 # make run    set everything up, then start Tollbridge
 # make test   set everything up, then run all tests (the slow ones too)
-# make check  lint, types and tests: exactly what CI runs
+# make check  lint, types and tests
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint check set-up set-up-tests pjsua2 lock
+.PHONY: run test test-postgresql lint check set-up set-up-tests pjsua2 lock
 
 run: set-up
 	@exec $(BIN)/tollbridge serve
 
 test: set-up-tests
 	$(BIN)/pytest -n 2
+
+# The same tests on PostgreSQL, which they start themselves.
+test-postgresql: set-up-tests
+	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2
 
 lint: set-up
 	$(BIN)/ruff check .

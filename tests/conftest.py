@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from database import migrate
 from database.engine import create_engine, make_sessions
 from tests.support.postgresql import PostgresServer
+from tests.support.product import Product
 
 BACKEND = os.environ.get("TOLLBRIDGE_TEST_DATABASE", "sqlite")
 if BACKEND not in ("sqlite", "postgresql"):
@@ -34,6 +35,14 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _databases_of_products(request: pytest.FixtureRequest) -> None:
+    """Whole products, too, run on the database under test."""
+    if BACKEND == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        Product.new_database = server.new_database
 
 
 @pytest.fixture(scope="session")

@@ -193,7 +193,7 @@ class Scene:
 
     def __init__(self, product: Product, *, database_url: str | None = None) -> None:
         self.product = product
-        self._engine = create_engine(database_url or f"sqlite:///{product.folder}/data/tollbridge.db")
+        self._engine = create_engine(database_url or product.database_url)
         self._sessions = make_sessions(self._engine)
         self.studio = Studio()
         self.callers: list[Caller] = []

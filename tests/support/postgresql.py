@@ -149,12 +149,20 @@ class PostgresServer:
             self._execute(f"CREATE DATABASE {_TEMPLATE}")
             migrate.upgrade(self.url(_TEMPLATE))
             self._has_template = True
-        self._made += 1
-        name = f"test_{self._made}"
-        self._execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {_TEMPLATE}" if migrated else ""))
+        name = self._create(f" TEMPLATE {_TEMPLATE}" if migrated else "")
         try:
             yield self.url(name)
         finally:
             if self._process is None:
                 self.start()
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def new_database(self) -> str:
+        """The URL of an empty database that lives as long as the server."""
+        return self.url(self._create(""))
+
+    def _create(self, how: str) -> str:
+        self._made += 1
+        name = f"test_{self._made}"
+        self._execute(f"CREATE DATABASE {name}{how}")
+        return name

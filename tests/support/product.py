@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -60,6 +60,9 @@ class Product:
         product.sip, product.presenter_pin, product.get("/v1/ping") …
     """
 
+    new_database: ClassVar[Callable[[], str] | None] = None
+    """Where products without a database of their own get one; None: SQLite in the data folder."""
+
     def __init__(self, folder: Path, *, prompt_cache: Path | None = None, **settings: str) -> None:
         """settings: names without the prefix, such as media_timeout_s="5"."""
         self.folder, self.prompt_cache = folder, prompt_cache
@@ -75,6 +78,8 @@ class Product:
             TOLLBRIDGE_NODE_ID="test",
             **{f"TOLLBRIDGE_{name.upper()}": value for name, value in settings.items()},
         )
+        if Product.new_database is not None:
+            self._environment.setdefault("TOLLBRIDGE_DATABASE_URL", Product.new_database())
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
         self.api_key = self.room = self.presenter_pin = self.listener_pin = ""
@@ -86,6 +91,12 @@ class Product:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def database_url(self) -> str:
+        """Its database, for a look from outside."""
+        path = self.folder / "data" / "tollbridge.db"
+        return self._environment.get("TOLLBRIDGE_DATABASE_URL", f"sqlite:///{path}")
 
     @property
     def text(self) -> str:
@@ -134,6 +145,18 @@ class Product:
             found = re.search(rf"^\s+{label}\s+(\S+)", banner, re.MULTILINE)
             if found:
                 setattr(self, name, found[1])
+
+    def command(self, *words: str) -> str:
+        """What another command prints, given with the same settings, such as ("cdr", "export")."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tollbridge", *words],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
 
     def stop(self) -> int:
         """Ask it to end; its exit status."""
