@@ -112,6 +112,6 @@ def _twilio(lines: TwilioLines) -> Iterator[Metric]:
         "tollbridge_twilio_streams", "Media sockets that carry a call.", value=lines.streams
     )
     counters = CounterMetricFamily("tollbridge_twilio", "Counters of the Twilio side.", labels=["what"])
-    for name, value in lines.stats.as_dict().items():
+    for name, value in lines.counters().items():
         counters.add_metric([name], value)
     yield counters

@@ -16,7 +16,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 
@@ -138,6 +138,14 @@ class TwilioLines:
     def streams(self) -> int:
         """Media sockets that carry a call now."""
         return sum(visit.stream is not None for visit in self._visits.values())
+
+    def counters(self) -> dict[str, int]:
+        """All counters, streams that are open included."""
+        total = replace(self.stats)
+        for visit in self._visits.values():
+            if visit.stream is not None:
+                total.add(visit.stream.playout.stats)
+        return {**asdict(total), "bills_dropped": self._bills.dropped}
 
     # Web hooks. All return TwiML.
 

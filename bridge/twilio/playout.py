@@ -87,7 +87,7 @@ class Playout:
         self._since_mark = 0
         self._answered = 0
         """Frames known to be played."""
-        self._quiet = SETTLE_FRAMES
+        self._quiet = SETTLE_FRAMES + 1
         """Frames of silence on end; a stream begins as after a long pause."""
         self.lag_s = 0.0
         """How long the latest mark was on its way."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from bridge.twilio.playout import PlayoutStats
 
@@ -43,6 +43,3 @@ class TwilioStats:
         self.frames_dropped += playout.dropped
         self.late_cuts += playout.late_cuts
         self.clears += playout.clears
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)

@@ -62,11 +62,16 @@ class Timeline:
         if timestamp_ms is None:
             return (frames + self._shift) * self._frame_bytes, False
         told = (timestamp_ms - self._first[1]) * BYTES_PER_MS / self._frame_bytes
-        if size != self._frame_bytes or number < self._jumped_at:
+        if number < self._jumped_at:
+            return round(told) * self._frame_bytes, False
+        if size != self._frame_bytes:  # whatever comes next is that much further on
+            if number >= self._newest:
+                self._shift = round(told + size / self._frame_bytes) - frames - 1
+                self._jumped_at = number + 1
             return round(told) * self._frame_bytes, False
         ahead = told - frames - self._shift
-        if abs(ahead) > GAP_FRAMES and number > self._newest:
+        jump = abs(ahead) > GAP_FRAMES and number > self._newest
+        if jump:
             self._shift += round(ahead)
             self._jumped_at = number
-            return (frames + self._shift) * self._frame_bytes, True
-        return (frames + self._shift) * self._frame_bytes, False
+        return (frames + self._shift) * self._frame_bytes, jump
