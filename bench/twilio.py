@@ -241,9 +241,12 @@ def main() -> None:
     options.add_argument("--streams", type=int, default=200)
     options.add_argument("--seconds", type=float, default=20.0)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, TwilioCloud() as cloud:
-        with Product(Path(folder), **cloud.settings()) as product:
-            uvloop.run(measure(product, cloud, streams=given.streams, seconds=given.seconds))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        TwilioCloud() as cloud,
+        Product(Path(folder), **cloud.settings()) as product,
+    ):
+        uvloop.run(measure(product, cloud, streams=given.streams, seconds=given.seconds))
 
 
 if __name__ == "__main__":
