@@ -337,6 +337,13 @@ def _trunk(trunk: TrunkSettings) -> Trunk:
     )
 
 
+class _WebServer(uvicorn.Server):
+    """Leaves signals to us: it would close its sockets at once, under calls that are about to be ended."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
+
+
 async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task[None], uvicorn.Server]:
     """Bind and serve; the address in use, the server's task and the server."""
     family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
@@ -350,7 +357,7 @@ async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task
             f"the web server cannot listen on {settings.http_host} port {settings.http_port} "
             f"({exc.strerror}); set TOLLBRIDGE_HTTP_PORT to a free port"
         ) from exc
-    server = uvicorn.Server(
+    server = _WebServer(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
             log_config=None,
@@ -360,7 +367,6 @@ async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task
             ws_per_message_deflate=False,  # sound does not get smaller, only later
         )
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started:
         if task.done():

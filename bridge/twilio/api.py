@@ -8,6 +8,7 @@ become ApiError.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class _Rerouted(TwilioHttpClient):  # type: ignore[misc]
     """Sends what is meant for api.twilio.com to another base address."""
 
     def __init__(self, base: str, *, timeout: float) -> None:
-        super().__init__(timeout=timeout)
+        super().__init__(timeout=timeout, logger=logging.Logger("twilio", logging.WARNING))
         self._base = base
 
     def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:

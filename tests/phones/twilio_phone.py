@@ -55,9 +55,10 @@ class TwilioCall:
         self.close_codes: list[int] = []
         self.calls_back = True
         """Whether the number has a status callback."""
+        self.patient = False
+        """Web hooks are sent again until somebody answers, as Twilio does when told to."""
         self.frozen = False
         """Nothing is played or answered, as when the network stalls."""
-        self.changes: list[tuple[float, int]] = []
         self.queued_max = 0
         self._socket: ClientConnection | None = None
         self._buffer: deque[bytes | str] = deque()
@@ -102,7 +103,13 @@ class TwilioCall:
     def _live(self) -> None:
         path: str | None = "/twilio/voice"
         while path is not None and not self._hung_up:
-            answer = self.hook(path)
+            try:
+                answer = self.hook(path)
+            except httpx.TransportError:
+                if not self.patient:
+                    break
+                time.sleep(0.1)
+                continue
             if answer.status_code != 200:
                 break
             path = self._run(ET.fromstring(answer.text))
@@ -137,9 +144,7 @@ class TwilioCall:
         target = self.product_url.replace("http:", "ws:") + urlsplit(url).path
         signed = {"X-Twilio-Signature": signature(self.cloud.auth_token, url)}
         try:
-            socket = connect(
-                target, additional_headers=signed, compression=None, max_size=None, legacy=True
-            )
+            socket = connect(target, additional_headers=signed, compression=None, max_size=None, legacy=True)
         except InvalidStatus as exc:
             self.refused_sockets.append(exc.response.status_code)
             return
