@@ -32,6 +32,8 @@ Ints = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
 TICK_NS = 20_000_000
+TURN_TICKS = 250
+"""Every leg has its turn once in this time, for what need not be done in each tick (5 s)."""
 
 
 class _Bank:
@@ -59,6 +61,7 @@ class Mixer:
         self.events: list[p.Event] = []
         self._banks = (_Bank(capacity, 8000), _Bank(capacity, 16000))
         self._row_of: dict[int, int] = {}
+        self._turns: list[dict[int, int]] = [{} for _ in range(TURN_TICKS)]
         self._leg_of = np.full(capacity, -1, np.int64)
         self._free = list(range(capacity - 1, -1, -1))
         self._room = np.full(capacity, NO_ROOM, np.int64)  # slot
@@ -78,6 +81,7 @@ class Mixer:
             raise ValueError("leg number taken" if leg in self._row_of else "no room for another leg")
         row = self._free.pop()
         self._row_of[leg], self._leg_of[row] = row, leg
+        self._turns[leg % TURN_TICKS][leg] = row
         self.intake.reset(row)
         self.levels.reset(row)
         for bank in self._banks:
@@ -102,6 +106,7 @@ class Mixer:
         row = self._row_of.pop(leg, None)
         if row is None:
             return None
+        del self._turns[leg % TURN_TICKS][leg]
         report = self.report(leg, row, final=True)
         self._enter(row, None)
         self.legs.remove(row)
@@ -276,10 +281,9 @@ class Mixer:
     def row(self, leg: int) -> int | None:
         return self._row_of.get(leg)
 
-    def due(self, tick: int, every: int) -> list[tuple[int, int]]:
-        """(leg, row) of the legs whose turn it is, each once in `every` ticks."""
-        rows = np.flatnonzero((self._leg_of >= 0) & ((self._leg_of + tick) % every == 0))
-        return [(int(self._leg_of[row]), row) for row in rows.tolist()]
+    def due(self, tick: int) -> list[tuple[int, int]]:
+        """(leg, row) of the legs whose turn it is, each once in TURN_TICKS."""
+        return list(self._turns[tick % TURN_TICKS].items())
 
     def report(self, leg: int, row: int, *, final: bool) -> p.LegReport:
         reception = self.streams.report(row)

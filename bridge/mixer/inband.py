@@ -6,6 +6,10 @@ together hold most of its energy, each well above the others of its group, and t
 more than Q.24's twist.  A press is reported once, when a clear frame has a neighbour of the same key: 40 ms
 tones always give that, speech almost never.
 
+The jitter buffer fills gaps and plays faster or slower, and the frame in which it does so may not look like
+the key that goes on: one such frame in the middle of a press is not its end, as long as it is about as loud.
+A pause is quiet, or longer than a frame.
+
 Tones must not reach the room, and the frame in which one begins is only recognised together with the next.
 So these legs, and only these, are held back by one frame; a frame that shows a key, and both its
 neighbours, are silenced.
@@ -25,6 +29,9 @@ _HINT = 0.45
 _TWIST_DB = 8.0
 _REVERSE_TWIST_DB = 6.0
 _APART_DB = 6.0
+_QUIET = 0.1
+"""Power, as a part of the key's, below which a frame is a pause."""
+_BROKEN_FRAMES_MAX = 1
 _FLOOR = 60.0**2  # mean square; about −55 dB
 
 
@@ -69,6 +76,8 @@ class InbandKeys:
         self._clear = np.zeros(capacity, np.bool_)
         self._muted = np.zeros(capacity, np.bool_)  # the frame before the held one showed a key
         self._reported = np.full(capacity, -1, np.int64)
+        self._power = np.zeros(capacity, np.float32)  # of the key that was reported
+        self._broken = np.zeros(capacity, np.int64)  # frames since it was last seen
 
     def reset(self, row: int) -> None:
         self._held[row] = 0.0
@@ -84,7 +93,12 @@ class InbandKeys:
         press = same & (clear | self._clear[rows]) & (key != self._reported[rows])
         out = self._held[rows].copy()
         out[hint | (self._hint_key[rows] >= 0) | self._muted[rows]] = 0.0
-        self._reported[rows] = np.where(press, key, np.where(same, self._reported[rows], -1))
+        power = np.einsum("ij,ij->i", frame, frame)
+        seen = press | (hint & (key == self._reported[rows]))
+        self._broken[rows] = np.where(seen, 0, self._broken[rows] + 1)
+        over = ~seen & ((self._broken[rows] > _BROKEN_FRAMES_MAX) | (power < _QUIET * self._power[rows]))
+        self._reported[rows] = np.where(press, key, np.where(over, -1, self._reported[rows]))
+        self._power[rows] = np.where(seen, power, self._power[rows])
         self._muted[rows] = self._hint_key[rows] >= 0
         self._hint_key[rows], self._clear[rows], self._held[rows] = key, clear, frame
         pressed = [

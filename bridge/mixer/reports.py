@@ -1,5 +1,6 @@
 """The RTCP of a worker's legs: when to report, what to say, whom to believe."""
 
+import select
 import socket
 import zlib
 
@@ -8,13 +9,15 @@ import numpy as np
 from bridge.mixer import rtcp
 from bridge.mixer.engine import Mixer
 
-INTERVAL_TICKS = 250
-
 
 class Reports:
     def __init__(self, mixer: Mixer, sockets: list[socket.socket]) -> None:
         """sockets: RTCP sockets, in the order of the RTP sockets."""
         self._mixer, self._sockets = mixer, sockets
+        self._index = {sock.fileno(): i for i, sock in enumerate(sockets)}
+        self._ready = select.poll()
+        for fd in self._index:
+            self._ready.register(fd, select.POLLIN)
         self._cname = f"tollbridge-{zlib.crc32(socket.gethostname().encode()):08x}".encode()
         self._heard: dict[int, tuple[int, int]] = {}  # row → (ntp middle of the last SR, arrival ns)
         self._rtt_ms: dict[int, float] = {}
@@ -38,10 +41,11 @@ class Reports:
     def receive(self, realtime_ns: int) -> None:
         """Take what waits on the RTCP sockets, at most 256 packets each."""
         middle = rtcp.ntp_middle(realtime_ns)
-        for index, sock in enumerate(self._sockets):
+        for fd, _ in self._ready.poll(0):
+            index = self._index[fd]
             for _ in range(256):
                 try:
-                    data, address = sock.recvfrom(1500)
+                    data, address = self._sockets[index].recvfrom(1500)
                 except OSError:
                     break
                 self._take(data, address[0], index, middle, realtime_ns)
@@ -72,7 +76,7 @@ class Reports:
     def send_due(self, tick: int, realtime_ns: int) -> None:
         """Send the reports of the legs whose turn it is."""
         mixer = self._mixer
-        for _, row in mixer.due(tick, INTERVAL_TICKS):
+        for _, row in mixer.due(tick):
             if mixer.legs.send[row]:
                 self._send(row, realtime_ns)
 

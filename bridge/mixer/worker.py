@@ -30,7 +30,6 @@ from bridge.mixer.sockets import Receiver, Sender
 
 LATE_MS = 5.0
 _STALL_TICKS = 5
-_REPORT_TICKS = 250
 _STATS_TICKS = 50
 _SWEEP_TICKS = 10
 _PIPE_LIMIT = 64 << 20
@@ -46,6 +45,8 @@ class Worker:
         """ports: (address, RTP port) → RTP and RTCP sockets, already bound."""
         self._pipe = pipe
         self._pipe.setblocking(False)
+        self._poller = select.poll()
+        self._poller.register(self._pipe, select.POLLIN)
         self._keys = list(ports)
         self._index = {key: i for i, key in enumerate(ports)}
         self._rtp = [rtp for rtp, _ in ports.values()]
@@ -88,12 +89,10 @@ class Worker:
             left = due_ns - time.monotonic_ns()
             if left <= 0:
                 return
-            events = select.POLLIN | (select.POLLOUT if self._outgoing else 0)
-            poller = select.poll()
-            poller.register(self._pipe, events)
+            self._poller.modify(self._pipe, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
             if left < 2_000_000:
                 time.sleep(left / 1e9)
-            elif poller.poll((left - 1_000_000) // 1_000_000):
+            elif self._poller.poll((left - 1_000_000) // 1_000_000):
                 self._exchange()
 
     def _tick(self, tick: int, *, tick_ns: int) -> None:
@@ -113,7 +112,7 @@ class Worker:
         self._ticks += 1
         if tick % _STATS_TICKS == 0:
             self._tell_stats()
-        for leg, row in mixer.due(tick + 1, _REPORT_TICKS):
+        for leg, row in mixer.due(tick + 1):
             mixer.events.append(self._report(leg, row))
 
     def _lay_out(self) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.mixer import rtcp
-from bridge.mixer.reports import INTERVAL_TICKS, Reports
+from bridge.mixer.engine import TURN_TICKS
+from bridge.mixer.reports import Reports
 from bridge.mixer.sockets import open_port
 from tests.bridge.mixer.loop import Loop, Phone
 from tests.support.sound import sine
@@ -82,9 +83,9 @@ def scene() -> Iterator[Scene]:
 
 
 def test_a_leg_gets_a_report_every_five_seconds_that_tells_what_was_lost(scene: Scene) -> None:
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     scene.phone.seq += 25
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     first, second = scene.heard()
     assert first.ssrc == scene.loop.mixer.output.ssrc(scene.row)
     assert first.sender_ntp is not None
@@ -93,11 +94,11 @@ def test_a_leg_gets_a_report_every_five_seconds_that_tells_what_was_lost(scene: 
     assert (before.lost, before.fraction_lost) == (0, 0)
     assert after.lost == 25
     assert after.fraction_lost == pytest.approx(256 * 25 / 275, abs=1)
-    assert after.highest_seq - before.highest_seq == pytest.approx(INTERVAL_TICKS + 25, abs=1)
+    assert after.highest_seq - before.highest_seq == pytest.approx(TURN_TICKS + 25, abs=1)
 
 
 def test_a_phone_that_answers_tells_the_round_trip_time(scene: Scene) -> None:
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     (report,) = scene.heard()
     assert report.sender_ntp is not None
     sent = rtcp.ntp_middle(scene.loop.now_ns())
@@ -114,14 +115,14 @@ def test_our_reports_let_the_phone_measure_too(scene: Scene) -> None:
     heard = rtcp.parse(sr)
     assert heard is not None
     scene.answer(sr)
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     block = scene.heard()[-1].blocks[0]
     assert block.last_sr == heard.sender_ntp
     assert 0 < block.delay_since_sr <= 5 * 65536
 
 
 def test_reports_of_strangers_and_about_others_tell_nothing(scene: Scene) -> None:
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     ours = scene.loop.mixer.output.ssrc(scene.row)
     sent = rtcp.ntp_middle(scene.loop.now_ns())
     scene.answer(scene.told(about=0x99, last_sr=sent), after_ms=50)
@@ -141,7 +142,7 @@ def test_malformed_reports_are_counted(scene: Scene) -> None:
 def test_a_phone_that_never_sends_sound_is_alive_by_its_reports(scene: Scene) -> None:
     """A muted phone may send no RTP at all; its receiver reports carry an SSRC that we have never heard."""
     scene.phone.says = None
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     (report,) = scene.heard()
     scene.answer(scene.told(about=report.ssrc, ssrc=0x4242))
     assert scene.reports.last_heard_ns(scene.row) is not None
@@ -149,5 +150,5 @@ def test_a_phone_that_never_sends_sound_is_alive_by_its_reports(scene: Scene) ->
 
 def test_a_leg_on_hold_is_sent_no_report_of_sound_it_is_not_sent(scene: Scene) -> None:
     scene.loop.mixer.update(1, scene.loop.media(scene.phone, send=False))
-    scene.run(INTERVAL_TICKS)
+    scene.run(TURN_TICKS)
     assert scene.heard() == []
