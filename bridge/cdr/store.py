@@ -6,7 +6,7 @@
 - `open`, `progress`, `close` and `checkpoint` put a value into a queue and return.  They never raise for
   disk or database trouble.
 - The journal thread writes what is queued about ten times a second, with one sync for all of it, so a
-  `kill -9` loses a tenth of a second of news.  Once a second it saves the checkpoints of open calls.
+  `kill -9` loses a tenth of a second of news.  Checkpoints of open calls it saves as soon.
 - The delivery thread carries the journal into the database.  While the database is away it tries again with
   growing pauses; the journal grows meanwhile.
 - While the disk is full, records stay in memory, go to the database directly if that is up, and are
@@ -48,14 +48,15 @@ _log = structlog.get_logger(__name__)
 class CdrStoreSettings:
     """Seconds, bytes and counts of the store; the defaults suit a node of some thousand calls.
 
-    `batch_s`: how long news may gather before it is synced.  `checkpoint_s`: between local checkpoints.
+    `batch_s`: how long news may gather before it is synced.  `checkpoint_s`: least time between local
+    checkpoints.
     `database_checkpoint_s`: between checkpoints in the database.  `retry_min_s`, `retry_max_s`: pauses
     while the database is away.  `disk_retry_s`: pause while the disk is full.  `segment_bytes`: size at
     which a new journal file begins.  `memory_max`: records kept in memory while the disk refuses them.
     """
 
     batch_s: float = 0.1
-    checkpoint_s: float = 1.0
+    checkpoint_s: float = 0.5
     database_checkpoint_s: float = 10.0
     retry_min_s: float = 0.25
     retry_max_s: float = 5.0
@@ -144,6 +145,7 @@ class CdrStore:
         with self._points_lock:
             self._points.update((point.id, point) for point in points)
             self._points_fresh = True
+        self._news.set()
 
     def stats(self) -> CdrStoreStats:
         """Counters since the start."""

@@ -99,3 +99,20 @@ def test_a_bye_right_behind_the_answer(scene: Scene) -> None:
             assert record["pin_result"] in (None, "abandoned")
             assert record["rx_pkts"] in (None, 0)
             assert record["mos_cq"] is None  # nothing was heard, so nothing is known
+
+
+def test_an_invite_that_arrives_again_after_the_answer(scene: Scene) -> None:
+    """A repeated INVITE that was overtaken by our 200 (RFC 6026) is the same call: one leg, one record."""
+    before = scene.metric("tollbridge_calls_total")
+    caller = scene.caller()
+    caller.dial()
+    invite = caller.call._invite
+    assert invite is not None
+    for _ in range(3):
+        caller.phone.send(invite)
+    assert caller.phone.options().wait(1).status == 200  # the bridge has read them
+    caller.type("1")
+    assert scene.metric("tollbridge_calls_total") == before + 1
+    caller.hang_up()
+    caller.record()
+    assert [r["source_call_id"] for r in scene.records()].count(caller.call.call_id) == 1

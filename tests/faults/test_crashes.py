@@ -127,7 +127,7 @@ def test_the_whole_product_is_killed(make_product: StartProduct) -> None:
             assert record["end_basis"] == "node_crash"
             assert record["reason_slug"] == "node-crash"
             assert record["disposition"] == "server_error"
-            assert -2.2 < (record["end_at"] - killed_at).total_seconds() < 0.1
+            assert -1.5 < (record["end_at"] - killed_at).total_seconds() < 0.1
             assert record["rx_pkts"] is None or record["rx_pkts"] > 0
         assert people[0].record()["join_at"] is not None
         assert people[0].record()["leave_at"] is not None
