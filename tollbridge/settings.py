@@ -184,11 +184,6 @@ class Settings(BaseModel):
     join_tones: bool = Field(
         default=True, description="Whether a short tone tells that somebody joined or left."
     )
-    default_language: str = Field(
-        default="en",
-        pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
-        description="Language (BCP 47) of prompts when the dialled number does not decide it.",
-    )
     discussion_limit: int = Field(
         default=25, ge=2, le=1000, description="People in the room up to which discussion mode is allowed."
     )

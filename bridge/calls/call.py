@@ -82,8 +82,8 @@ class Call:
         self._last_key = ("", "", 0.0)
         self._desk = desk
         self._line = line
-        language = arrival.number.language if arrival.number else "en"
-        self._flow = CallFlow(language=language, settings=desk.ivr)
+        assert arrival.number is not None, "only calls to a number of ours are let in"
+        self._flow = CallFlow(language=arrival.number.language, settings=desk.ivr)
         self._timer: asyncio.TimerHandle | None = None
         self._play: int | None = None
         self._entry: PinEntry | None = None
