@@ -119,6 +119,8 @@ class Record:
         facts = self.facts
         if basis is not EndBasis.BYE and self._heard_ns:
             at = from_ns(self._heard_ns)
+            # We learned of the end only later; nobody was in the room, or pays, after being last heard.
+            facts = replace(facts, leave_at=None if facts.leave_at is None else min(facts.leave_at, at))
         way = outcome(slug)
         stats = self._stats()
         if stats is not None:
