@@ -32,7 +32,7 @@ SETTLE_FRAMES = 10
 LEAD_FRAMES = 3
 WINDOW_FRAMES = 100
 SLOW_S = 0.2
-LATE_S = 0.6
+LATE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,28 +103,25 @@ class Playout:
         """Sound of 20 ms from the mixer."""
         if payload == SILENCE:
             self._quiet += 1
-            if self._quiet > SETTLE_FRAMES or self._late_by(now_s) > SLOW_S:
+            if self._quiet > SETTLE_FRAMES or self._late_by() > SLOW_S:
                 self.stats.silent += 1
                 return self._flush(now_s)
             return self._take([payload], now_s)
         paused, self._quiet = self._quiet > SETTLE_FRAMES, 0
-        late = self._late_by(now_s)
+        late = self._late_by()
         if late > LATE_S and self.waiting:
             self.stats.late_cuts += 1
             return [*self._clear(), *self._take([payload], now_s)]
         lead = LEAD_FRAMES if paused and late <= SLOW_S else 0
         return self._take([SILENCE] * lead + [payload], now_s)
 
-    def _late_by(self, now_s: float) -> float:
-        """By how much the far end is later than the way takes; s."""
-        if self.floor_s is None:
-            return 0.0
-        lag = self.lag_s
-        for out in self._out:
-            if out.measured:
-                lag = max(lag, now_s - out.sent_s)
-                break
-        return lag - self.floor_s
+    def _late_by(self) -> float:
+        """By how much the far end is later than the way takes, as the latest mark told; s.
+
+        Marks that are still out tell nothing: what holds them up may be the way, and what is on the way
+        cannot be cleared yet.
+        """
+        return 0.0 if self.floor_s is None else self.lag_s - self.floor_s
 
     def _take(self, frames: list[bytes], now_s: float) -> list[Order]:
         if self.waiting + len(self._batch) + len(frames) > WINDOW_FRAMES:

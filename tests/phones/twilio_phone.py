@@ -240,9 +240,9 @@ class TwilioCall:
                     reached.append(head)
                 else:
                     self._part += head
-            while self._buffer and isinstance(self._buffer[0], str):
-                reached.append(str(self._buffer.popleft()))
             frame, self._part = self._part[:FRAME], self._part[FRAME:]
+            while not self._part and self._buffer and isinstance(self._buffer[0], str):
+                reached.append(str(self._buffer.popleft()))
         for name in reached:
             self.say("mark", mark={"name": name})
         return frame + _SILENCE[len(frame) :]
