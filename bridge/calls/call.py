@@ -80,6 +80,8 @@ class Call:
         self.asked_ns = 0
         """When the line was last asked whether it lives."""
         self._last_key = ("", "", 0.0)
+        self._early: list[str] = []
+        """Keys pressed while the line was up but its ACK still on the way: part of the PIN."""
         self._desk = desk
         self._line = line
         assert arrival.number is not None, "only calls to a number of ours are let in"
@@ -115,6 +117,9 @@ class Call:
         """Begin to speak with the caller."""
         if self._flow.state is State.NEW and not self.ended:
             self._do(self._flow.start(now_s=self._now_s()))
+            for key in self._early:
+                self._do(self._flow.on_key(key, now_s=self._now_s()))
+            self._early.clear()
 
     def key(self, key: str, *, via: str) -> None:
         """A key was pressed.
@@ -129,6 +134,10 @@ class Call:
         if key == last and via != last_via and now_s - at_s < TWO_WAYS_S:
             return
         self._last_key = (key, via, now_s)
+        if self._flow.state is State.NEW:
+            if len(self._early) < self._desk.ivr.type_ahead_max:
+                self._early.append(key)
+            return
         self._do(self._flow.on_key(key, now_s=now_s))
 
     def played(self, play: int) -> None:

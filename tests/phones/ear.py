@@ -1,9 +1,9 @@
 """What somebody hears in a telephone: which prompt, in which language, the hold music, which voices.
 
 Prompts and music are recognised by normalised cross-correlation with the clip as the prompt library makes
-it, brought to the line's rate by an ideal low-pass of our own.  Measured over all prompts: a line that carries
-exactly that clip comes out above 0.95 in any of the three codecs, the same sentence with one word changed
-below 0.7.  Voices are sines, one per person, recognised in the spectrum: what
+it, brought to the line's rate by an ideal low-pass of our own.  Measured over all prompts: a line that
+carries exactly that clip comes out above 0.95 in any of the three codecs, the same sentence with one word
+changed below 0.7.  Voices are sines, one per person, recognised in the spectrum: what
 their power does not explain is reported as `other`, so that "hears exactly Ann and Bob" means just that.
 """
 
@@ -50,16 +50,22 @@ class Ear:
                 self._known[key] = _resampled(clip, rate)
             return self._known[key]
 
-    def find(self, prompt: Prompt, language: str, sound: Sound, rate: int) -> tuple[float, int]:
-        """How well the best place in a sound matches a prompt (0 to 1), and the sample after its end."""
+    def find(
+        self, prompt: Prompt, language: str, sound: Sound, rate: int, *, first_s: float = 60.0
+    ) -> tuple[float, int]:
+        """How well the best place in a sound matches a prompt, or its first seconds (0 to 1), and the sample after
+        its end.
+        """
         # A G.722 decoder that comes from other sound needs a moment to settle, and its filters delay.
-        clip = self.clip(prompt, language, rate)[rate // 5 if rate == _WIDE_HZ else 0 :]
+        clip = self.clip(prompt, language, rate)[: int(first_s * rate)]
+        clip = clip[rate // 5 if rate == _WIDE_HZ else 0 :]
         score, start = best_match(clip, sound)
         return score, start + len(clip)
 
     def resembles(self, prompt: Prompt, language: str, sound: Sound, rate: int) -> float:
-        """As `find`, by the course of the spectrum: for prompts with a name in them, which each process speaks
-        for itself and never twice with the same samples.  Above 0.8 for the same words, below 0.6 for others.
+        """As `find`, by the course of the spectrum: for prompts with a name in them, which each process
+        speaks for itself and never twice with the same samples.  Above 0.8 for the same words, below 0.7
+        for others.
         """
         return _likeness(_spectra(self.clip(prompt, language, rate), rate), _spectra(sound, rate))
 

@@ -25,7 +25,7 @@ _PT = {"PCMU": 0, "PCMA": 8, "G722": 9}
 _EVENTS = "0123456789*#ABCD"
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 _GRID = "123A456B789C*0#D"
-KEY_TICKS = 5
+KEY_TICKS, TONE_TICKS = 5, 8
 PAUSE_TICKS = 4
 _SETTLE_PACKETS = 10
 
@@ -43,7 +43,12 @@ class RtpPhone:
     """Sound of one call.  `says` is what the microphone hears; None sends digital silence."""
 
     def __init__(
-        self, codec: str = "PCMA", *, host: str = "127.0.0.1", dtmf_pt: int | None = 101, says: Says | None = None
+        self,
+        codec: str = "PCMA",
+        *,
+        host: str = "127.0.0.1",
+        dtmf_pt: int | None = 101,
+        says: Says | None = None,
     ) -> None:
         self.codec, self.dtmf_pt, self.says = codec, dtmf_pt, says
         self.host = host
@@ -163,7 +168,7 @@ class RtpPhone:
             tone = np.sin(2 * np.pi * _ROWS[at // 4] * t) + np.sin(2 * np.pi * _COLUMNS[at % 4] * t)
             self._send(self._payload((tone * 5000).astype(np.int16)), pt=_PT[self.codec])
             self.ts += 160
-            self._press = (key, step + 1) if step + 1 < KEY_TICKS else None
+            self._press = (key, step + 1) if step + 1 < TONE_TICKS else None
         else:
             last = step + 1 >= KEY_TICKS
             body = struct.pack(">BBH", _EVENTS.index(key), 10 | (0x80 if last else 0), 160 * (step + 1))
