@@ -139,7 +139,10 @@ def _translated(work: Callable[[], _T]) -> _T:
         return work()
     except TwilioRestException as exc:
         raise ApiError(f"Twilio answered {exc.status}: {exc.msg}", status=exc.status) from exc
-    except (TwilioException, requests.RequestException, ValueError) as exc:
+    except TwilioException as exc:  # a list that cannot be read has the response among its arguments
+        status = next((each.status_code for each in exc.args if hasattr(each, "status_code")), None)
+        raise ApiError(f"Twilio answered {status}", status=status) from exc
+    except (requests.RequestException, ValueError) as exc:
         raise ApiError(f"Twilio cannot be reached: {type(exc).__name__}", status=None) from exc
 
 
