@@ -338,7 +338,7 @@ def _measure(
     print(
         f"packets heard / lost   {heard['heard']} / {heard['lost']}   (lost while joining: "
         f"{heard_joined['lost']}; phones that missed some: {heard['hurt']}, all: {heard['deaf']}; "
-        f"out of order: {heard['disordered']}; "
+        f"out of order: {heard['disordered']}; streams begun anew: {heard['anew']}; "
         f"players at most {max(heard['late_ms_max'], heard_joined['late_ms_max'])} ms late)"
     )
     print(
@@ -358,6 +358,7 @@ def _measure(
         f"records                {records['tollbridge_cdr_delivered_total']:.0f} written, "
         f"{lost_records:.0f} lost"
     )
+    print(f"calls the bridge saw   {records['tollbridge_calls_total']:.0f}")
     restarts = records["tollbridge_mixer_restarts_total"]
     met = bool(p95 < 50 and heard["lost"] == 0 and people == calls and not phones.refused)
     print(

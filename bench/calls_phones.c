@@ -36,8 +36,8 @@ struct phone {
     char keys[40];
     int age, at, step, pause;
     uint16_t seq, last;
-    uint32_t ts;
-    long heard, lost, disordered;
+    uint32_t ts, ssrc;
+    long heard, lost, disordered, anew;
 };
 static struct phone phones[MAX];
 static uint8_t talk[1 << 22];
@@ -98,6 +98,9 @@ static void hear(void) {
             if (rx[i].msg_len != 172 || leg < 0 || leg >= n || !phones[leg].on) { stray++; continue; }
             struct phone *p = phones + leg;
             uint16_t seq = ntohs(*(uint16_t *)(rxb[i] + 2));
+            uint32_t ssrc = *(uint32_t *)(rxb[i] + 8);
+            if (p->began && ssrc != p->ssrc) { p->anew++; p->began = 0; }
+            p->ssrc = ssrc;
             int16_t gap = (int16_t)(seq - p->last - 1);
             if (p->began && gap > 0) p->lost += gap;
             if (p->began && gap < 0) p->disordered++;
@@ -109,15 +112,15 @@ static void hear(void) {
 }
 
 static void report(void) {
-    long heard = 0, lost = 0, disordered = 0, least = 1L << 60, typed = 0, deaf = 0, hurt = 0;
+    long heard = 0, lost = 0, disordered = 0, least = 1L << 60, typed = 0, deaf = 0, hurt = 0, anew = 0;
     for (int i = 0; i < n; i++) if (phones[i].on) {
-        heard += phones[i].heard; lost += phones[i].lost; disordered += phones[i].disordered;
+        heard += phones[i].heard; lost += phones[i].lost; disordered += phones[i].disordered; anew += phones[i].anew;
         hurt += phones[i].lost > 0; typed += !phones[i].keys[phones[i].at]; deaf += !phones[i].heard;
         if (phones[i].heard < least) least = phones[i].heard;
     }
-    printf("{\"heard\": %ld, \"lost\": %ld, \"disordered\": %ld, \"least_heard\": %ld, \"typed\": %ld, \"deaf\": %ld, \"hurt\": %ld, "
+    printf("{\"heard\": %ld, \"lost\": %ld, \"disordered\": %ld, \"least_heard\": %ld, \"typed\": %ld, \"deaf\": %ld, \"hurt\": %ld, \"anew\": %ld, "
         "\"stray\": %ld, \"sent\": %ld, \"unsent\": %ld, \"late_ms_max\": %ld}\n",
-        heard, lost, disordered, n ? least : 0, typed, deaf, hurt, stray, sent, unsent, late / 1000000);
+        heard, lost, disordered, n ? least : 0, typed, deaf, hurt, anew, stray, sent, unsent, late / 1000000);
     fflush(stdout);
     late = 0;
 }
