@@ -309,9 +309,16 @@ class TwilioLines:
         call = visit.call
         assert call is not None
         if visit.loopback is None:
-            visit.loopback = await Loopback.to(
+            loopback = await Loopback.to(
                 visit.mixer_ip, visit.mixer_port, lambda payload: _to_stream(visit, payload)
             )
+            if visit.loopback is not None or visit.stage is _Stage.OVER:  # while we waited
+                loopback.close()
+            else:
+                visit.loopback = loopback
+        if visit.stage is _Stage.OVER or visit.loopback is None:
+            await socket.close(1000)
+            return
         stream = Stream(
             socket,
             facts,
@@ -410,8 +417,10 @@ class TwilioLines:
         visit.call.line_over(
             sip_status=sip_status, q850=q850, by_remote=by_remote, cancelled=never_came and by_remote
         )
+        visit.call = None
         if visit.loopback is not None:
             visit.loopback.close()
+            visit.loopback = None
         if visit.stream is not None:
             self._spawn(visit.stream.close())
 

@@ -16,7 +16,7 @@ from tests.phones.caller import PARIS, until
 from tests.phones.ear import Ear
 from tests.phones.twilio_caller import MixedOffice, TwilioCaller
 from tests.phones.twilio_cloud import TwilioCloud, wait_until
-from tests.phones.twilio_phone import TwilioPhone
+from tests.phones.twilio_phone import TwilioCall, TwilioPhone
 from tests.support.product import Product, Room
 from tests.support.sound import silent_ms, sine
 
@@ -110,6 +110,18 @@ def test_a_socket_that_never_comes_back_ends_the_call(
     record = product.wait_for(lambda: room.sessions() and room.cdrs(), "the record", within_s=20)[0]
     assert (record["reason_slug"], record["end_basis"]) == ("media-timeout", "media_timeout")
     assert any(call.call_sid in path for _, path in cloud.requests), "Twilio is told to end it, too"
+
+
+def test_a_stream_that_never_comes_is_a_call_that_was_not_answered(
+    product: Product, cloud: TwilioCloud
+) -> None:
+    """As when a proxy lets web hooks through, but no WebSockets."""
+    call = TwilioCall(cloud, product.url, PARIS, caller="+12025550188")
+    assert "<Connect>" in cloud.hook(product.url, "/twilio/voice", call.fields()).text
+    wait_until(lambda: call.call_sid in cloud.completed, "the end of it", within_s=30)
+    rows = map(json.loads, product.command("cdr", "export", "--json").splitlines())
+    record = next(row for row in rows if row["source_call_id"] == call.call_sid)
+    assert (record["reason_slug"], record["answer_at"], record["billable"]) == ("media-timeout", None, False)
 
 
 def test_the_status_callback_ends_a_call_whose_socket_broke(office: MixedOffice, product: Product) -> None:
