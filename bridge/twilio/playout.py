@@ -9,7 +9,7 @@ late by as much.  Delay would only ever grow.  Against that:
 - a mark goes out with every MARK_FRAMES frames; its way there and back is the lag, the least one ever seen is
   what the way itself costs, and the rest is waiting sound;
 - digital silence is not sent once it has lasted SETTLE_FRAMES, so every pause lets the far end catch up;
-  while the lag is more than SLOW_S too long no silence is sent at all;
+  while the lag is more than SLOW_S too long, after LEAD_FRAMES already;
 - sound after such a pause goes out with LEAD_FRAMES of silence before it: what waits there evens out the
   jitter of the way;
 - a lag more than LATE_S too long is cut: `clear`, and on with what is being said now;
@@ -31,7 +31,7 @@ MARK_FRAMES = 25
 SETTLE_FRAMES = 10
 LEAD_FRAMES = 3
 WINDOW_FRAMES = 100
-SLOW_S = 0.2
+SLOW_S = 0.4
 LATE_S = 1.0
 
 
@@ -103,7 +103,7 @@ class Playout:
         """Sound of 20 ms from the mixer."""
         if payload == SILENCE:
             self._quiet += 1
-            if self._quiet > SETTLE_FRAMES or self._late_by() > SLOW_S:
+            if self._quiet > (LEAD_FRAMES if self._late_by() > SLOW_S else SETTLE_FRAMES):
                 self.stats.silent += 1
                 return self._flush(now_s)
             return self._take([payload], now_s)
