@@ -196,7 +196,7 @@ class Mixer:
         return now
 
     def _tell_talking(self) -> None:
-        changed = np.flatnonzero(self.levels.talking != self._reported_talking)
+        changed = (self.levels.talking != self._reported_talking).nonzero()[0]
         for row in changed.tolist():
             on = bool(self.levels.talking[row])
             self._reported_talking[row] = on
@@ -208,14 +208,14 @@ class Mixer:
         """Sort out who is decoded, by room, and who is sent to, by socket."""
         legs = self.legs
         decoded = legs.active & legs.receive & (self._speak | legs.inband)
-        rows = np.flatnonzero(decoded)
+        rows = decoded.nonzero()[0]
         rows = rows[np.argsort(self._room[rows], kind="stable")]
         wide = legs.codec[rows] == G722
         for bank, mine in zip(self._banks, (rows[~wide], rows[wide]), strict=True):
             bank.rows = mine
             bank.speak = self._speak[mine]
-            bank.toned = np.flatnonzero(legs.inband[mine])
-        for row in np.flatnonzero(decoded != self.buffers.store).tolist():
+            bank.toned = (legs.inband[mine]).nonzero()[0]
+        for row in (decoded != self.buffers.store).nonzero()[0].tolist():
             self.buffers.keep_sound(row, bool(decoded[row]), tick=tick)
             self._forget(row)
         members = legs.active & (self._room != NO_ROOM) & (legs.codec == G722)

@@ -7,7 +7,7 @@ more than Q.24's twist.  A press is reported once, when a clear frame has a neig
 tones always give that, speech almost never.
 
 The jitter buffer fills gaps and plays faster or slower, and the frame in which it does so may not look like
-the key that goes on.  Up to three such frames are not the end of a press as long as they are about as loud;
+the key that goes on.  Up to two such frames are not the end of a press as long as they are about as loud;
 a pause is quiet at once.
 
 Tones must not reach the room, and the frame in which one begins is only recognised together with the next.
@@ -31,7 +31,7 @@ _REVERSE_TWIST_DB = 6.0
 _APART_DB = 6.0
 _QUIET = 0.1
 """Power, as a part of the key's, below which a frame is a pause."""
-_BROKEN_FRAMES_MAX = 3
+_BROKEN_FRAMES_MAX = 2
 _FLOOR = 60.0**2  # mean square; about −55 dB
 
 

@@ -217,7 +217,7 @@ class Intake:
         rows = self._legs.find(batch.names[:n], batch.sock[:n])
         unknown = usable & (rows < 0)
         if unknown.any():
-            self._strangers(batch, np.flatnonzero(unknown), rows, pt, tick=tick, on_latched=on_latched)
+            self._strangers(batch, unknown.nonzero()[0], rows, pt, tick=tick, on_latched=on_latched)
             usable &= rows >= 0
         audio = pt == self._legs.pt[rows]
         audio &= usable
@@ -230,7 +230,7 @@ class Intake:
             key = usable & ~audio & (pt == self._legs.dtmf_pt[rows])
             known = audio | key | (usable & (pt == COMFORT_NOISE))
             self.dropped["payload_type"] += int(np.count_nonzero(usable)) - int(np.count_nonzero(known))
-            index = np.flatnonzero(known)
+            index = known.nonzero()[0]
             for row in np.unique(rows[known & waiting]).tolist():
                 self._legs.waiting[row] = False
                 on_latched(row)
@@ -252,7 +252,7 @@ class Intake:
 
     def _odd_headers(self, batch: Batch, length: Ints, usable: Mask, offset: Ints, size: Ints) -> None:
         truncated = batch.truncated
-        for count, i in enumerate(np.flatnonzero(~usable).tolist()):
+        for count, i in enumerate((~usable).nonzero()[0].tolist()):
             if count >= _ONE_BY_ONE:
                 self.dropped["flood"] += 1
             elif truncated[i]:
@@ -312,7 +312,7 @@ class Intake:
             age[odd] = 0.0
         arrival: Floats = np.asarray(2 * tick - age, np.float64)
         if runs.first is not None and not self._buffers.started[rows].all():
-            for i in np.flatnonzero(~self._buffers.started[rows]).tolist():
+            for i in (~self._buffers.started[rows]).nonzero()[0].tolist():
                 if not self._buffers.started[rows[i]]:
                     self._restart(kept, i, float(arrival[i]), tick)
             ticks = self._streams.ticks(rows, kept.ts)
@@ -322,7 +322,7 @@ class Intake:
         last_sent = diff16(kept.seq, self._streams.seq[rows]) == 0
         stores = self._buffers.store[rows]
         if not stores.all():
-            silent = np.flatnonzero(~stores)
+            silent = (~stores).nonzero()[0]
             for _ in range(_ROUNDS):  # a leg's packets one after the other
                 some = silent if runs.first is None else silent[np.unique(rows[silent], return_index=True)[1]]
                 jumped = self._buffers.follow(
@@ -361,7 +361,7 @@ class Intake:
     ) -> None:
         rows = kept.rows
         whole = good & (kept.size % BLOCK == 0) & (kept.offset == 12) & (blocks <= LONGEST_BLOCKS)
-        packets = np.flatnonzero(whole)
+        packets = whole.nonzero()[0]
         if len(packets):
             lengths = blocks[packets]
             for column in range(int(lengths.max())):
@@ -370,7 +370,7 @@ class Intake:
                     len(batch.data), f"V{BLOCK}", batch.data, 12 + BLOCK * column, (BUFFER_BYTES,)
                 )
                 self._buffers.write(rows[some], block[some] + column, source[kept.index[some]])
-        for i in np.flatnonzero(good & ~whole)[:_ONE_BY_ONE].tolist():
+        for i in (good & ~whole).nonzero()[0][:_ONE_BY_ONE].tolist():
             row, start = int(rows[i]), int(kept.offset[i])
             payload = batch.data[kept.index[i], start : start + int(kept.size[i])].tobytes()
             silence = SILENCE_CODES[int(self._legs.codec[row])]

@@ -116,9 +116,9 @@ class JitterBuffers:
         jumped = _NONE
         if odd.any():
             odd &= most > _NEVER
-            jumped = np.flatnonzero(odd & last_sent)
+            jumped = (odd & last_sent).nonzero()[0]
             self.discarded[rows[odd & ~last_sent]] += 1
-        late = np.flatnonzero((need > np.ceil(most + MARGIN)) & ~odd & (most > _NEVER))
+        late = ((need > np.ceil(most + MARGIN)) & ~odd & (most > _NEVER)).nonzero()[0]
         if len(late):
             late = late[need[late] > self._targets(rows[late])[0]]
             self.discarded[rows[late]] += 1
@@ -151,7 +151,7 @@ class JitterBuffers:
         jumped = ~usable & last_sent
         overtaken = block < self.head[rows]
         if late.any():
-            for i in np.flatnonzero(late & ~overtaken & usable).tolist():
+            for i in (late & ~overtaken & usable).nonzero()[0].tolist():
                 row = int(rows[i])
                 if block[i] + blocks[i] <= self.play[row]:  # else resumed by an earlier packet of this batch
                     self.play[row] = block[i]
@@ -164,7 +164,7 @@ class JitterBuffers:
         if not good.all():
             np.add.at(self.discarded, rows[~good & ~jumped], 1)
         self.head[legs] = np.maximum(self.head[legs], runs.max(np.where(good, block + blocks, 0)))
-        return good, np.flatnonzero(jumped)
+        return good, jumped.nonzero()[0]
 
     def write(self, rows: Ints, block: Ints, source: npt.NDArray[np.void]) -> None:
         """Store whole blocks.  rows, block (n,); source (n,) of 80-byte items."""

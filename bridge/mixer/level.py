@@ -42,6 +42,15 @@ _EVERY_TICK_LEGS = 64
 """With more candidates than this, each is judged every second tick."""
 
 
+def _ramps(samples: int) -> tuple[F32, F32]:
+    """Gain over a frame: all of it, and its first 5 ms."""
+    slow = np.linspace(1 / samples, 1.0, samples, dtype=np.float32)
+    return slow, np.minimum(slow * 4, 1.0)
+
+
+_RAMPS = {samples: _ramps(samples) for samples in (160, 320)}
+
+
 class Levels:
     def __init__(self, capacity: int) -> None:
         n = capacity
@@ -87,27 +96,27 @@ class Levels:
         active = rows[heard]
         self.speech_power[active] += _FOLLOW * (power[heard] - self.speech_power[active])
         speech_db = 10.0 * np.log10(self.speech_power[active]) - _FULL_SCALE_DB
-        wanted = np.clip(TARGET_DB - speech_db, MIN_GAIN_DB, MAX_GAIN_DB)
-        self.gain_db[active] += np.clip(wanted - self.gain_db[active], -_DOWN_DB, _UP_DB)
+        wanted = (TARGET_DB - speech_db).clip(MIN_GAIN_DB, MAX_GAIN_DB)
+        self.gain_db[active] += (wanted - self.gain_db[active]).clip(-_DOWN_DB, _UP_DB)
 
         open_ = self.open_until[rows] > tick
         before = self.applied[rows]
         now = np.where(open_, 10.0 ** (self.gain_db[rows] / 20.0), 0.0).astype(np.float32)
         self.applied[rows] = now
-        used = np.flatnonzero((before > 0) | (now > 0))
+        used = ((before > 0) | (now > 0)).nonzero()[0]
         if len(used) == 0:
             return frame[:0], used
         samples = frame.shape[1]
-        slow = np.linspace(1 / samples, 1.0, samples, dtype=np.float32)
         start, end = before[used, None], now[used, None]
-        if np.array_equal(before[used], now[used]):
+        if (start == end).all():
             return frame[used] * end, used
-        rise = np.where(start == 0, np.minimum(slow * 4, 1.0), slow)
+        slow, fast = _RAMPS[samples]
+        rise = np.where(start == 0, fast, slow)
         return frame[used] * (start + (end - start) * rise), used
 
     def _judge(self, rows: Ints, frame: F32, level: F64, *, rate: int, tick: int) -> Mask:
         speech = np.zeros(len(rows), np.bool_)
-        candidates = np.flatnonzero(level > FLOOR_DB)
+        candidates = (level > FLOOR_DB).nonzero()[0]
         if len(candidates) > _EVERY_TICK_LEGS:
             due = ((rows[candidates] + tick) & 1) == 0
             held = candidates[~due]
@@ -115,7 +124,7 @@ class Levels:
             candidates = candidates[due]
         if len(candidates) == 0:
             return speech
-        pcm = np.clip(frame[candidates], -32768, 32767).astype(np.int16)
+        pcm = frame[candidates].clip(-32768, 32767).astype(np.int16)
         raw, size = pcm.tobytes(), pcm.shape[1] * 2
         for i, index in enumerate(candidates.tolist()):
             row = int(rows[index])

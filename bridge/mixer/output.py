@@ -139,7 +139,7 @@ class Output:
 
     def arrange(self, legs: Legs) -> None:
         """Take over who is sent to, from which socket, with what codec."""
-        rows = np.flatnonzero(legs.active & legs.send)
+        rows = (legs.active & legs.send).nonzero()[0]
         rows = rows[np.argsort(legs.sock[rows], kind="stable")]
         fresh = np.setdiff1d(rows, self.order, assume_unique=True)
         # A sequence number is the number of sends plus an offset, so that none need be counted one by one.
@@ -151,7 +151,7 @@ class Output:
         self._place[:] = -1
         self._place[rows] = np.arange(len(rows))
         self.order = rows
-        changed = np.flatnonzero((self._codec != legs.codec) & (self._play_left > 0))
+        changed = ((self._codec != legs.codec) & (self._play_left > 0)).nonzero()[0]
         self._headers[rows, 1] = legs.pt[rows]
         self._codec[:] = legs.codec
         for row in changed.tolist():
@@ -253,7 +253,7 @@ class Output:
         for rows, addresses in self._own:
             listening = (self._place[rows] >= 0) & (self._group[rows] >= _FIRST_ROOM)
             payloads[self._place[rows[listening]]] = addresses[listening]
-        playing = np.flatnonzero(self._play_left > 0)
+        playing = (self._play_left > 0).nonzero()[0]
         if len(playing):
             audible = playing[self._place[playing] >= 0]
             payloads[self._place[audible]] = self._play_address[audible]
@@ -296,7 +296,7 @@ class Output:
 
 
 def _pcm16(frames: F32) -> npt.NDArray[np.int16]:
-    return np.clip(np.rint(frames), -32768, 32767).astype(np.int16)
+    return np.rint(frames).clip(-32768, 32767).astype(np.int16)
 
 
 def _g722(coder: G722.G722, frame: F32) -> npt.NDArray[np.uint8]:

@@ -36,7 +36,7 @@ class RoomSums:
 
 def segment_sum(frames: F32, slots: Ints) -> tuple[Ints, F32]:
     """Sum frames (n, samples) by slot; slots sorted.  → (r,), (r, samples)"""
-    first = np.flatnonzero(np.diff(slots, prepend=-1))
+    first = (np.diff(slots, prepend=-1)).nonzero()[0]
     return slots[first], np.add.reduceat(frames, first, axis=0)
 
 
@@ -45,7 +45,7 @@ class RoomMixer:
         self._double, self._halve = Doubler(NARROW), Halver(WIDE)
         self._up_tail = np.zeros((slots, Doubler.history), np.float32)
         self._down_tail = np.zeros((slots, Halver.history), np.float32)
-        self._ringing = np.zeros(0, np.int64)
+        self._ringing: set[int] = set()
         self.wide = np.zeros(slots, np.bool_)
         """Rooms with at least one 16 kHz leg."""
 
@@ -53,17 +53,14 @@ class RoomMixer:
         self._up_tail[slot] = 0.0
         self._down_tail[slot] = 0.0
         self.wide[slot] = False
-        self._ringing = self._ringing[self._ringing != slot]
+        self._ringing.discard(slot)
 
     def mix(
         self, narrow: F32, narrow_slots: Ints, wide: F32, wide_slots: Ints, sounds: list[tuple[int, F32]]
     ) -> RoomSums:
         """Sum one frame.  narrow (n, 160), wide (m, 320), slots sorted; sounds: (slot, (160,)) on top."""
-        rooms = np.unique(
-            np.concatenate(
-                [narrow_slots, wide_slots, self._ringing, np.array([s for s, _ in sounds], np.int64)]
-            )
-        )
+        everywhere = {*narrow_slots.tolist(), *wide_slots.tolist(), *self._ringing, *(s for s, _ in sounds)}
+        rooms = np.array(sorted(everywhere), np.int64)
         sums = np.zeros((len(rooms), NARROW), np.float32)
         if len(narrow_slots):
             slots, total = segment_sum(narrow, narrow_slots)
@@ -72,9 +69,9 @@ class RoomMixer:
             sums[np.searchsorted(rooms, slot)] += frame
         mixed = self.wide[rooms]
         if not mixed.any():
-            self._ringing = rooms[:0]
+            self._ringing = set()
             return RoomSums(rooms, sums, None)
-        both = np.flatnonzero(mixed)
+        both = mixed.nonzero()[0]
         full = np.zeros((len(rooms), WIDE), np.float32)
         if len(wide_slots):
             slots, total = segment_sum(wide, wide_slots)
@@ -83,6 +80,7 @@ class RoomMixer:
         down, self._down_tail[rooms[both]] = self._halve(full[both], self._down_tail[rooms[both]])
         sums[both] += down
         full[both] += up
-        sounding = np.unique(np.concatenate([narrow_slots, wide_slots]))
-        self._ringing = sounding[self.wide[sounding]]  # the filters ring on for one frame
+        # The filters ring on for one frame.
+        sounding = {*narrow_slots.tolist(), *wide_slots.tolist()}
+        self._ringing = {slot for slot in sounding if self.wide[slot]}
         return RoomSums(rooms, sums, full)

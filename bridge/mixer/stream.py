@@ -42,7 +42,7 @@ class Runs:
         self.size: Any = 1
         self.legs = rows
         if not unique:
-            self.first = np.flatnonzero(np.diff(rows, prepend=-1))
+            self.first = (np.diff(rows, prepend=-1)).nonzero()[0]
             self.legs = rows[self.first]
             self.size = np.diff(self.first, append=len(rows))
 
@@ -129,7 +129,7 @@ class Streams:
         """
         good = self.regular(rows, seq, ssrc)
         restarted: list[tuple[int, bool]] = []
-        for i in np.flatnonzero(~good).tolist():
+        for i in (~good).nonzero()[0].tolist():
             row = int(rows[i])
             source = int(self.ssrc[row])
             good[i], fresh = self._judge(row, seq=int(seq[i]), ts=int(ts[i]), ssrc=int(ssrc[i]))

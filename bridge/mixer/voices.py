@@ -55,8 +55,8 @@ class VoiceBank:
         """
         codes0, have0 = buffers.take(rows, 0)
         codes1, have1 = buffers.take(rows, 1)
-        skip = np.flatnonzero(move == SKIP)
-        stretch = np.flatnonzero(move == STRETCH)
+        skip = (move == SKIP).nonzero()[0]
+        stretch = (move == STRETCH).nonzero()[0]
         if len(stretch):
             have1[stretch] = False
         m = self.block
@@ -100,7 +100,7 @@ class VoiceBank:
         if self.rate == 8000:
             return DECODE_F32.take(codes.astype(np.int64) + law[:, None])
         block = np.zeros((len(rows), self.block), np.float32)
-        for i in np.flatnonzero(have).tolist():
+        for i in have.nonzero()[0].tolist():
             block[i] = self._run_g722(int(rows[i]), codes[i].tobytes())
         return block
 
@@ -128,9 +128,9 @@ class VoiceBank:
             run = self.lost_run[rows]
             lost = ~have
             # After a long loss both edges are silent, so there is nothing to continue or to blend.
-            fill = np.flatnonzero(lost & (run < conceal.MAX_BLOCKS))
-            back = np.flatnonzero(have & (run > 0) & (run < conceal.MAX_BLOCKS))
-            frame[np.flatnonzero(lost & (run >= conceal.MAX_BLOCKS)), column * m : (column + 1) * m] = 0.0
+            fill = (lost & (run < conceal.MAX_BLOCKS)).nonzero()[0]
+            back = (have & (run > 0) & (run < conceal.MAX_BLOCKS)).nonzero()[0]
+            frame[(lost & (run >= conceal.MAX_BLOCKS)).nonzero()[0], column * m : (column + 1) * m] = 0.0
             work = np.concatenate([fill, back])
             if len(work):
                 past = np.concatenate([older[rows[work]], newer[rows[work]]], axis=1)
