@@ -59,7 +59,7 @@ def test_a_participant_waits_with_music_until_a_presenter_starts(office: Office,
 
 def test_a_wrong_pin_is_told_and_the_right_one_still_opens(office: Office, product: Product) -> None:
     room = product.demo
-    eve = office.caller("eve", codec="PCMU", dtmf_pt=None)
+    eve = office.caller("eve", codec="PCMU")
     eve.dial(PARIS)
     eve.press("123456789#")
     eve.hears_prompt(prompt("pin.wrong"), prompt("pin.again"))

@@ -1,7 +1,7 @@
 """Every key of both roles, pressed on a telephone: what its owner hears, what HTTP says, what others hear.
 
-The keys are those of the table: a test fails when the table has a key that no test here presses.  Tests share one
-event, in the order of this file; each of them also works without those before it.
+The keys are those of the table: a test fails when the table has a key that no test here presses.  Tests share
+one event, in the order of this file; each of them also works without those before it.
 """
 
 from __future__ import annotations
@@ -64,13 +64,12 @@ class Event:
         self.office, self.room = office, room
         self.ann = office.caller("ann", codec="PCMA")
         self.bob = office.caller("bob", codec="G722")
-        self.eve = office.caller("eve", codec="PCMU", dtmf_pt=None)
+        self.eve = office.caller("eve", codec="PCMU")
         for each in (self.ann, self.bob, self.eve):
             each.dial()
             each.phone.press(f"{room.presenter_pin if each is self.ann else room.listener_pin}#")
         for each in (self.ann, self.bob, self.eve):
-            each.room = room
-            each.joined()
+            each.joined(room)
         self.office.hush("ann", "bob", "eve")
 
     def press(self, who: Caller, menu: Menu, key: str, *heard: Prompt) -> None:

@@ -36,8 +36,7 @@ class Event:
             pin = room.presenter_pin if each in (self.ann, self.dan) else room.listener_pin
             each.phone.press(f"{pin}#")
         for each in everybody:
-            each.room = room
-            each.joined()
+            each.joined(room, retype=None if each.phone.dtmf_pt else room.listener_pin)
 
     def hear(self, *, ann: str, dan: str, bob: str, eve: str) -> None:
         """Everyone hears exactly that."""
@@ -149,6 +148,7 @@ def test_one_who_is_muted_by_the_organiser_is_told_and_may_come_back(event: Even
 
 
 def test_one_who_is_kicked_hears_why_and_is_gone(event: Event) -> None:
+    event.mode("discussion")
     event.eve.listen()
     event.room.order("kick", participant_id=event.eve.participant_id)
     event.eve.hears_prompt(prompt("bye.kicked"), prompt("bye"))

@@ -28,8 +28,10 @@ def product(tmp_path_factory: pytest.TempPathFactory, ear: Ear, tls_port: int) -
     folder = tmp_path_factory.mktemp("product")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-days", "2", "-subj", "/CN=bridge.example", "-keyout", str(key), "-out", str(certificate)],
+        (
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+            f"-subj /CN=bridge.example -keyout {key} -out {certificate}"
+        ).split(),
         check=True,
         capture_output=True,
     )
@@ -68,8 +70,7 @@ def test_calls_by_every_way_meet_in_one_room(product: Product, ear: Ear, tls_por
             assert each.phone.remote[0] == each.phone.host
             each.phone.press(f"{room.presenter_pin}#")
         for each in everybody:
-            each.room = room
-            each.joined()
+            each.joined(room)
         office.hush(*tones)
         office.settle({name: "+".join(sorted(tones.keys() - {name})) for name in tones})
         tls = office.callers["tls6"]

@@ -80,7 +80,7 @@ class Baresip:
         self._buffer = b""
 
     def __enter__(self) -> Baresip:
-        log = open(self.folder / "output", "wb")  # noqa: SIM115
+        log = open(self.folder / "output", "wb")
         with log:
             self._process = subprocess.Popen(
                 ["baresip", "-4", "-f", str(self.folder)],

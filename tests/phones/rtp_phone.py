@@ -26,7 +26,7 @@ _EVENTS = "0123456789*#ABCD"
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 _GRID = "123A456B789C*0#D"
 KEY_TICKS, TONE_TICKS = 5, 8
-PAUSE_TICKS = 4
+PAUSE_TICKS, TONE_PAUSE_TICKS = 4, 6
 _SETTLE_PACKETS = 10
 
 
@@ -178,7 +178,7 @@ class RtpPhone:
             if last:
                 self.ts += 160 * KEY_TICKS
         if self._press is None:
-            self._pause = PAUSE_TICKS
+            self._pause = TONE_PAUSE_TICKS if self.dtmf_pt is None else PAUSE_TICKS
 
     def _send(self, payload: bytes, *, pt: int, marker: bool = False) -> None:
         header = struct.pack(

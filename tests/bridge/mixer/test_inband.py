@@ -29,7 +29,7 @@ def test_a_press_is_one_key() -> None:
     assert pressed(np.concatenate([PAUSE, tones(8), PAUSE])) == "5"
 
 
-@pytest.mark.parametrize("broken", [1, 2, 3])
+@pytest.mark.parametrize("broken", [1, 2])
 def test_frames_that_the_jitter_buffer_made_up_do_not_press_the_key_again(broken: int) -> None:
     halves = [tones(3), JUNK[:broken], tones(4, from_sample=3777)]
     assert pressed(np.concatenate([PAUSE, *halves, PAUSE])) == "5"
