@@ -158,7 +158,7 @@ class Switchboard:
                     heard.record.heard(at)
             self._checkpoint()
             return
-        if isinstance(event, p.Ready | p.WorkerStats | p.Latched):
+        if isinstance(event, p.Ready | p.WorkerStats | p.Latched | p.StrayPorts):
             return
         call = self._calls.get(event.leg)
         if call is None:

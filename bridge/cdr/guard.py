@@ -63,17 +63,36 @@ class GuardPolicy:
         return float(min(self.delay_max_s, self.delay_first_s * 2**doublings))
 
 
-#: Two wrong tries and a right one are never slowed; the fourth wrong attempt in a row waits.
+#: Two wrong tries and a right one are never slowed; the fourth wrong attempt in a row waits, the sixteenth is
+#: turned away.  The half is for what decays between fifteen attempts, so that it is always the sixteenth.
 CALLER_POLICY = GuardPolicy(
-    free=3, delay_first_s=1.0, doubling=1, delay_max_s=16.0, block_at=15, credit=0, half_life_s=900.0,
+    free=3,
+    delay_first_s=1.0,
+    doubling=1,
+    delay_max_s=16.0,
+    block_at=14.5,
+    credit=0,
+    half_life_s=900.0,
     keys_max=50_000,
 )
 TRUNK_POLICY = GuardPolicy(
-    free=50, delay_first_s=1.0, doubling=50, delay_max_s=8.0, block_at=None, credit=1, half_life_s=900.0,
+    free=50,
+    delay_first_s=1.0,
+    doubling=50,
+    delay_max_s=8.0,
+    block_at=None,
+    credit=1,
+    half_life_s=900.0,
     keys_max=1_000,
 )
 ACCOUNT_POLICY = GuardPolicy(
-    free=20, delay_first_s=1.0, doubling=20, delay_max_s=8.0, block_at=None, credit=1, half_life_s=900.0,
+    free=20,
+    delay_first_s=1.0,
+    doubling=20,
+    delay_max_s=8.0,
+    block_at=None,
+    credit=1,
+    half_life_s=900.0,
     keys_max=10_000,
 )
 FORGIVEN = 3.0

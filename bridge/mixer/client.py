@@ -393,9 +393,11 @@ class MixerClient:
                     self._ready.set()
                 case p.WorkerStats():
                     self.stats = event
+                case p.StrayPorts():
                     now_s = asyncio.get_running_loop().time()
-                    for ip, port in event.stray_ports:
+                    for ip, port in event.ports:
                         self._ports[ip, port].left_s = now_s
+                    continue
                 case p.LegReport():
                     state = self._legs.get(event.leg)
                     if state is None:

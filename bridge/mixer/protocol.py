@@ -168,8 +168,6 @@ class WorkerStats(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     rx_pkts: int
     tx_pkts: int
     dropped: dict[str, int]
-    stray_ports: list[tuple[str, int]]
-    """Ports at which packets of no leg came in the last second."""
     cpu_s: float
 
 
@@ -180,7 +178,13 @@ class LastHeard(msgspec.Struct, frozen=True, tag=True):
     rx_ns: list[int]
 
 
-Event = LastHeard | Ready | KeyPressed | Talking | Played | Latched | LegReport | WorkerStats
+class StrayPorts(msgspec.Struct, frozen=True, tag=True):
+    """Ports (address, RTP port) at which packets of no leg came just now."""
+
+    ports: list[tuple[str, int]]
+
+
+Event = StrayPorts | LastHeard | Ready | KeyPressed | Talking | Played | Latched | LegReport | WorkerStats
 
 command_decoder = msgspec.msgpack.Decoder(list[Command])
 event_decoder = msgspec.msgpack.Decoder(list[Event])

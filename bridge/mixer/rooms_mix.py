@@ -19,6 +19,9 @@ F32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 NARROW, WIDE = 160, 320
+RING_FRAMES = 25
+"""A wide room is mixed for this long after its last sound: the filters ring on, and its G.722 coder comes to
+rest together with its listeners' decoders before they are sent silence that it did not make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class RoomMixer:
         self._double, self._halve = Doubler(NARROW), Halver(WIDE)
         self._up_tail = np.zeros((slots, Doubler.history), np.float32)
         self._down_tail = np.zeros((slots, Halver.history), np.float32)
-        self._ringing: set[int] = set()
+        self._ringing: dict[int, int] = {}  # wide rooms that were heard lately → frames left
         self.wide = np.zeros(slots, np.bool_)
         """Rooms with at least one 16 kHz leg."""
 
@@ -53,7 +56,7 @@ class RoomMixer:
         self._up_tail[slot] = 0.0
         self._down_tail[slot] = 0.0
         self.wide[slot] = False
-        self._ringing.discard(slot)
+        self._ringing.pop(slot, None)
 
     def mix(
         self, narrow: F32, narrow_slots: Ints, wide: F32, wide_slots: Ints, sounds: list[tuple[int, F32]]
@@ -69,7 +72,7 @@ class RoomMixer:
             sums[np.searchsorted(rooms, slot)] += frame
         mixed = self.wide[rooms]
         if not mixed.any():
-            self._ringing = set()
+            self._ringing = {}
             return RoomSums(rooms, sums, None)
         both = mixed.nonzero()[0]
         full = np.zeros((len(rooms), WIDE), np.float32)
@@ -80,7 +83,7 @@ class RoomMixer:
         down, self._down_tail[rooms[both]] = self._halve(full[both], self._down_tail[rooms[both]])
         sums[both] += down
         full[both] += up
-        # The filters ring on for one frame.
         sounding = {*narrow_slots.tolist(), *wide_slots.tolist()}
-        self._ringing = {slot for slot in sounding if self.wide[slot]}
+        self._ringing = {slot: left - 1 for slot, left in self._ringing.items() if left > 1}
+        self._ringing |= {slot: RING_FRAMES for slot in sounding if self.wide[slot]}
         return RoomSums(rooms, sums, full)

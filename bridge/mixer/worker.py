@@ -108,6 +108,10 @@ class Worker:
         self._tx += self._sender.n
         if tick % 5 == 0:
             self._reports.receive(tick_ns)
+            strays = mixer.intake.stray_socks
+            if strays:
+                mixer.events.append(p.StrayPorts([self._keys[sock] for sock in strays]))
+                strays.clear()
         self._reports.send_due(tick, tick_ns)
         self._ticks += 1
         if tick % _STATS_TICKS == 0:
@@ -233,11 +237,9 @@ class Worker:
                 rx_pkts=self._rx,
                 tx_pkts=self._tx,
                 dropped=dropped,
-                stray_ports=[self._keys[sock] for sock in self._mixer.intake.stray_socks],
                 cpu_s=usage,
             )
         )
-        self._mixer.intake.stray_socks.clear()
         self._busy_ns.clear()
         rows = self._mixer.rows()
         sound = self._mixer.streams.last_arrival_ns
