@@ -9,12 +9,13 @@ BIN := .venv/bin
 run: set-up
 	@exec $(BIN)/tollbridge serve
 
+# More workers than cores: the tests wait for real-time sound more than they compute.
 test: set-up-tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 4
 
 # The same tests on PostgreSQL, which they start themselves.
 test-postgresql: set-up-tests
-	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2
+	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 4
 
 lint: set-up
 	$(BIN)/ruff check .
