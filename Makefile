@@ -1,21 +1,24 @@
 # make run    set everything up, then start Tollbridge
-# make test   set everything up, then run all tests (the slow ones too)
+# make test   set everything up, then run the tests (`make test-slow` has the few that take minutes)
 # make check  lint, types and tests
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgresql lint check set-up set-up-tests pjsua2 lock
+.PHONY: run test test-slow test-postgresql lint check set-up set-up-tests pjsua2 lock
 
 run: set-up
 	@exec $(BIN)/tollbridge serve
 
 # More workers than cores: the tests wait for real-time sound more than they compute.
 test: set-up-tests
-	$(BIN)/pytest -n 4
+	$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
 
-# The same tests on PostgreSQL, which they start themselves.
+test-slow: set-up-tests
+	$(BIN)/pytest -n 4 --dist worksteal -m slow
+
+# The same tests on PostgreSQL, which they start themselves; TESTS narrows them down, as for pytest.
 test-postgresql: set-up-tests
-	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 4
+	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 4 --dist worksteal $(TESTS)
 
 lint: set-up
 	$(BIN)/ruff check .
