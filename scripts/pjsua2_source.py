@@ -152,9 +152,15 @@ def _mirror_and_keyring() -> tuple[str, str]:
             key = signed_by if signed_by and Path(signed_by).is_file() else keyring
             if key is not None:
                 return mirror, key
+    mirror = os.environ.get("TOLLBRIDGE_BUILD_DEBIAN_MIRROR")
+    if mirror is None:
+        raise SetUpError(
+            "no Debian source among this machine's apt sources; "
+            "name a mirror in TOLLBRIDGE_BUILD_DEBIAN_MIRROR"
+        )
     if keyring is None:
         raise SetUpError("this machine has no keys of Debian's archive (package debian-archive-keyring)")
-    return "http://deb.debian.org/debian", keyring
+    return mirror, keyring
 
 
 def _apt_sources() -> Iterator[tuple[str, str | None]]:
