@@ -29,6 +29,7 @@ from bridge.ivr.settings import IvrSettings
 from bridge.ivr.states import State
 from bridge.mixer.client import MixerClient
 from bridge.mixer.protocol import LegReport
+from bridge.numbers import E164
 from events.directory import PinDirectory, PinEntry
 from events.fields import Status
 from rooms import events as e
@@ -419,4 +420,4 @@ def _shown_name(caller_e164: str | None) -> str:
     """How others see a caller: never with the whole number."""
     if caller_e164 is None:
         return "Phone caller"
-    return f"{caller_e164[:4]}…{caller_e164[-2:]}"
+    return E164(caller_e164).masked

@@ -53,7 +53,6 @@ class JitterBuffers:
         n = capacity
         self.ring = np.zeros((n, RING, BLOCK), np.uint8)
         self._ring_v = self.ring.view(f"V{BLOCK}")[..., 0]
-        self._flat = self.ring.reshape(n, RING * BLOCK)
         self.filled = np.zeros((n, RING), np.bool_)
         self.store = np.zeros(n, np.bool_)
         self.started = np.zeros(n, np.bool_)
