@@ -57,6 +57,7 @@ _TO_TEST = {
     "sip-tester": _program("sipp"),
     "baresip-core": _program("baresip"),
     "sipsak": _program("sipsak"),
+    "chromium": _program("chromium"),
     "postgresql": _file("/usr/lib/postgresql/*/bin/initdb"),
 }
 

@@ -20,12 +20,17 @@ PLATFORM = ROOT / "platform"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "database": set(),
-    "rooms": {"database"},
-    "accounts": {"database"},
+    "pipes": set(),
+    "mail": {"database"},
+    "rooms": {"database", "pipes"},
+    "accounts": {"database", "mail"},
     "events": {"database", "accounts", "rooms"},
-    "bridge": {"database", "accounts", "rooms", "events"},
-    "web": {"database", "accounts", "rooms", "events", "bridge.cdr"},
-    "tollbridge": {"database", "accounts", "rooms", "events", "bridge", "web"},
+    "billing": {"database", "accounts", "events", "mail"},
+    "bridge": {"database", "pipes", "accounts", "rooms", "events", "billing"},
+    "web": {"database", "mail", "accounts", "rooms", "events", "billing", "bridge.cdr"},
+    "tollbridge": {
+        "database", "pipes", "mail", "accounts", "rooms", "events", "billing", "bridge", "web"
+    },
 }
 """Which of our packages each may import, besides itself. Sideways, events know the roles of rooms."""
 

@@ -1,0 +1,1 @@
+"""What calls cost, who pays, and how each cent is explained."""

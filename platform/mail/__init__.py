@@ -1,0 +1,1 @@
+"""Mail that leaves: texts, the outbox that survives a crash, and SMTP."""

@@ -1,0 +1,1 @@
+"""Typed messages between processes of the house."""
