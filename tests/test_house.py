@@ -20,16 +20,16 @@ PLATFORM = ROOT / "platform"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "database": set(),
-    "pipes": set(),
+    "wire": set(),
     "mail": {"database"},
-    "rooms": {"database", "pipes"},
+    "rooms": {"database", "wire"},
     "accounts": {"database", "mail"},
     "events": {"database", "accounts", "rooms"},
     "billing": {"database", "accounts", "events", "mail"},
-    "bridge": {"database", "pipes", "accounts", "rooms", "events", "billing"},
+    "bridge": {"database", "wire", "accounts", "rooms", "events", "billing"},
     "web": {"database", "mail", "accounts", "rooms", "events", "billing", "bridge.cdr"},
     "tollbridge": {
-        "database", "pipes", "mail", "accounts", "rooms", "events", "billing", "bridge", "web"
+        "database", "wire", "mail", "accounts", "rooms", "events", "billing", "bridge", "web"
     },
 }
 """Which of our packages each may import, besides itself. Sideways, events know the roles of rooms."""
