@@ -1,0 +1,80 @@
+"""Errors of billing: the root, and the branches of money and rating.
+
+    BillingError
+    ├── MoneyError                      ValueError
+    │   ├── UnknownCurrencyError        no currency of ISO 4217 that we can account in
+    │   ├── MixedCurrenciesError        an operation on two currencies: a bug, or an account's change of mind
+    │   └── InexactAmountError          finer than the currency's minor unit, and no rounding was named
+    ├── RatingError
+    │   ├── BadRateError                a rate that cannot be, ValueError; `.field` and `.slug` say what
+    │   ├── DeckImportError             a rate file has faults; `.faults` lists every one of them
+    │   ├── DeckStateError              the deck's state does not allow that
+    │   ├── NoSuchDeckError
+    │   └── NoSuchCallError             no call record with that id
+    └── ReratingError
+        ├── NoSuchReratingError
+        ├── SecondPersonError           whoever asked for a change may not approve it
+        ├── MissingReasonError          a change without a reason
+        └── StaleReratingError          calls were rated otherwise since the preview: look again
+
+The ledger (`billing.ledger_errors`) and payments (`billing.payments.errors`) grow their own branches from the
+root.  Faults of a rate file are the fault of whoever wrote the file, never ours.
+"""
+
+from __future__ import annotations
+
+
+class BillingError(Exception):
+    """Root of the package's errors."""
+
+
+class MoneyError(BillingError, ValueError):
+    """An amount that cannot be."""
+
+
+class UnknownCurrencyError(MoneyError):
+    """Not a currency of ISO 4217 that we can account in."""
+
+
+class MixedCurrenciesError(MoneyError):
+    """Two currencies meet where there can be only one."""
+
+
+class InexactAmountError(MoneyError):
+    """An amount finer than the currency's minor unit, and nobody said how to round."""
+
+
+class RatingError(BillingError):
+    """Something is wrong with decks, rates or the rating of a call."""
+
+
+class NoSuchDeckError(RatingError):
+    """No deck has that id."""
+
+
+class NoSuchCallError(RatingError):
+    """No call record has that id."""
+
+
+class DeckStateError(RatingError):
+    """The deck is in a state that does not allow what was asked."""
+
+
+class ReratingError(BillingError):
+    """A change of what calls cost that cannot be made."""
+
+
+class NoSuchReratingError(ReratingError):
+    """No re-rating has that id."""
+
+
+class SecondPersonError(ReratingError):
+    """Whoever asked for a re-rating may not approve it."""
+
+
+class MissingReasonError(ReratingError):
+    """Whoever changes what calls cost says why."""
+
+
+class StaleReratingError(ReratingError):
+    """Calls were rated otherwise since the preview was made; it must be made again."""
