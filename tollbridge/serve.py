@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.calls.booth import Booth
+from bridge.calls.runs import RoomSettings, Runs
 from bridge.calls.sip_lines import SipLines
 from bridge.calls.switchboard import Switchboard, SwitchboardSettings
 from bridge.cdr.errors import CdrError
@@ -115,13 +116,13 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         directory = PinDirectory(stores.readers)
         await asyncio.to_thread(directory.start)
         stack.push_async_callback(asyncio.to_thread, directory.stop)
-        runs = SessionBook(stores.sessions, node_id=settings.node_id)
+        sessions = SessionBook(stores.sessions, node_id=settings.node_id)
         try:
-            await asyncio.to_thread(runs.recover)
+            await asyncio.to_thread(sessions.recover)
         except SQLAlchemyError as exc:
             raise StartError(f"the database cannot be used: {_first_line(exc)}") from exc
-        runs.start()
-        stack.push_async_callback(asyncio.to_thread, runs.stop)
+        sessions.start()
+        stack.push_async_callback(asyncio.to_thread, sessions.stop)
         cdrs = CdrStore(stores.sessions, spool_dir=settings.spool_dir, node_id=settings.node_id)
         try:
             recovered = await asyncio.to_thread(cdrs.start)
@@ -130,6 +131,19 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         stack.push_async_callback(asyncio.to_thread, cdrs.stop)
 
         live, guard = LiveRooms(), PinGuard()
+        runs = Runs(
+            RoomSettings(
+                room_idle_s=settings.room_idle_s,
+                rejoin_s=settings.rejoin_s,
+                discussion_limit=settings.discussion_limit,
+                join_tones=settings.join_tones,
+            ),
+            live=live,
+            sessions=sessions,
+            directory=directory,
+            now=now_utc,
+        )
+        stack.callback(runs.close)
         hear: list[p.Event] = []
         mixer = MixerClient(
             addresses=list(settings.media_binds),
@@ -153,18 +167,14 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 node_id=settings.node_id,
                 version=__version__,
                 media_timeout_s=settings.media_timeout_s,
-                room_idle_s=settings.room_idle_s,
-                rejoin_s=settings.rejoin_s,
-                discussion_limit=settings.discussion_limit,
-                join_tones=settings.join_tones,
             ),
             mixer=mixer,
             booth=booth,
             live=live,
+            runs=runs,
             directory=directory,
             guard=guard,
             cdrs=cdrs,
-            sessions=runs,
             ivr=IvrSettings(answer_max_s=PIN_ANSWER_S),
             now=now_utc,
         )

@@ -18,6 +18,7 @@ import structlog
 from bridge.calls.booth import Booth
 from bridge.calls.line import Arrival, Line
 from bridge.calls.record import Record
+from bridge.calls.runs import Runs
 from bridge.cdr.guard import PinGuard, Ruling, Source
 from bridge.cdr.outcome import PinResult, outcome
 from bridge.cdr.q850 import CauseSource
@@ -60,12 +61,9 @@ class Desk:
     ivr: IvrSettings
     loop: asyncio.AbstractEventLoop
     now: Callable[[], datetime]
-    open_room: Callable[[PinEntry], Room]
-    """The live room of an event, opened if need be."""
-    entered: Callable[[Call, PinEntry], None]
-    """A call is in a room: its session is the one that runs."""
-    session_of: Callable[[PinEntry], int | None]
-    """The session of an event that runs now."""
+    runs: Runs
+    entered: Callable[[Call], None]
+    """A call has its place in a room."""
     over: Callable[[Call], None]
     """A call is done with and its record closed."""
 
@@ -315,8 +313,8 @@ class Call:
         obstacle = self._obstacle(entry)
         if obstacle is not None:
             # Whom a running event turns away is in its session's records: organisers want to see them.
-            session = self._desk.session_of(entry)
-            self.record.note(session_id=None if session is None else str(session))
+            run = self._desk.runs.of(entry.room_id)
+            self.record.note(session_id=None if run is None else str(run.session_id))
             self._desk.guard.wrong_for_account(str(entry.account_id), now_s=self._now_s())
             return ivr.Rejected(slug=obstacle)
         self._desk.guard.right(source, now_s=self._now_s())
@@ -344,7 +342,7 @@ class Call:
     def _join(self) -> None:
         entry = self._entry
         assert entry is not None
-        room = self._desk.open_room(entry)
+        room = self._desk.runs.room(entry.event)
         number = self.arrival.number
         caller = self.arrival.caller_e164
         participant = uuid.uuid4().hex[:16]
@@ -358,7 +356,9 @@ class Call:
         )
         self.room_id, self.participant_id = entry.room_id, participant
         try:
-            self._desk.entered(self, entry)
+            run = self._desk.runs.enter(entry.event)
+            self.record.note(session_id=str(run.session_id))
+            self._desk.entered(self)
             self._desk.live.apply(entry.room_id, command, now_s=self._now_s())
         except Refused as refusal:
             self._left_room()

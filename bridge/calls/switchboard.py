@@ -1,8 +1,8 @@
-"""Many calls: events from lines, mixer and rooms find their call here, and rooms their session.
+"""Many calls: events from lines, mixer and rooms find their call here.
 
-The switchboard also does what belongs to no single call: it opens and closes rooms and their sessions, has
-the mixer follow `AudioChanged`, asks silent lines whether they still live, and once a second saves where
-every open call has got to.
+The switchboard also does what belongs to no single call: it has the mixer follow `AudioChanged`, closes
+rooms that stay empty, asks silent lines whether they still live, and once a second saves where every open
+call has got to.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bridge.calls.booth import Booth
 from bridge.calls.call import Call, Desk
 from bridge.calls.line import Arrival, Line
 from bridge.calls.record import Record, first_facts
+from bridge.calls.runs import Run, Runs
 from bridge.cdr.guard import PinGuard
 from bridge.cdr.q850 import CauseSource
 from bridge.cdr.record import HangupParty
@@ -26,8 +27,7 @@ from bridge.ivr.announce import listeners, room_tone
 from bridge.ivr.settings import IvrSettings
 from bridge.mixer import protocol as p
 from bridge.mixer.client import MixerClient, NoPortsError
-from events.directory import PinDirectory, PinEntry
-from events.session_book import SessionBook
+from events.directory import PinDirectory
 from rooms import events as e
 from rooms.live import LiveRooms
 from rooms.room import Room
@@ -43,20 +43,6 @@ class SwitchboardSettings:
     node_id: str
     version: str
     media_timeout_s: float
-    room_idle_s: float
-    rejoin_s: float
-    discussion_limit: int
-    join_tones: bool
-
-
-@dataclass(slots=True)
-class _Run:
-    """One run of an event: its session and what the mixer calls its room."""
-
-    session_id: int
-    event_id: int
-    number: int
-    visitors: int = 0
 
 
 class BridgeFullError(Exception):
@@ -71,21 +57,18 @@ class Switchboard:
         mixer: MixerClient,
         booth: Booth,
         live: LiveRooms,
+        runs: Runs,
         directory: PinDirectory,
         guard: PinGuard,
         cdrs: CdrStore,
-        sessions: SessionBook,
         ivr: IvrSettings,
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
-        self._mixer, self._live, self._cdrs, self._sessions = mixer, live, cdrs, sessions
+        self._mixer, self._runs, self._cdrs = mixer, runs, cdrs
         self._now = now
-        self._directory = directory
         self._calls: dict[int, Call] = {}  # by leg
         self._people: dict[str, Call] = {}  # by participant
-        self._runs: dict[str, _Run] = {}  # by room
-        self._next_room = 1
         self._loop = asyncio.get_running_loop()
         self._desk = Desk(
             mixer=mixer,
@@ -96,12 +79,11 @@ class Switchboard:
             ivr=ivr,
             loop=self._loop,
             now=now,
-            open_room=self._open_room,
+            runs=runs,
             entered=self._entered,
-            session_of=self._session_of,
             over=self._over,
         )
-        self._unsubscribe = live.subscribe(self._on_room)
+        runs.follow(self._on_room)
         self._every_second: asyncio.TimerHandle | None = self._loop.call_later(1.0, self._second)
         self._checkpoint_s = 0.0
         self.closing = False
@@ -175,51 +157,18 @@ class Switchboard:
 
     # Rooms.
 
-    def _open_room(self, entry: PinEntry) -> Room:
-        settings = self._settings
-        return self._live.open(
-            entry.room_id,
-            name=entry.name,
-            capacity=entry.capacity,
-            discussion_limit=settings.discussion_limit,
-            tones=settings.join_tones,
-            rejoin_s=settings.rejoin_s,
-        )
-
-    def _entered(self, call: Call, entry: PinEntry) -> None:
-        run = self._runs.get(entry.room_id)
-        if run is None:
-            session_id = self._sessions.open(entry.event_id, now=self._now())
-            run = self._runs[entry.room_id] = _Run(session_id, entry.event_id, self._next_room)
-            self._next_room += 1
-        call.record.note(session_id=str(run.session_id))
+    def _entered(self, call: Call) -> None:
         assert call.participant_id is not None
         self._people[call.participant_id] = call
 
-    def _session_of(self, entry: PinEntry) -> int | None:
-        run = self._runs.get(entry.room_id)
-        return None if run is None else run.session_id
-
-    def _on_room(self, room_id: str, happened: Sequence[e.RoomEvent]) -> None:
-        run = self._runs.get(room_id)
-        room = self._live.get(room_id)
-        if run is None or room is None:
-            return
+    def _on_room(self, run: Run, room: Room, happened: Sequence[e.RoomEvent]) -> None:
         for event in happened:
-            match event:
-                case e.AudioChanged():
-                    for participant in event.participant_ids:
-                        call = self._people.get(participant)
-                        if call is not None and call.room_id == room_id:
-                            call.hear(room, run.number)
-                    continue
-                case e.Joined():
-                    run.visitors += 1
-                    self._sessions.visitors(run.session_id, total=run.visitors, present=room.headcount)
-                case e.Ended():
-                    del self._runs[room_id]
-                    self._sessions.close(run.session_id, now=self._now(), event_over=True)
-                    self._directory.mark_over(run.event_id)
+            if isinstance(event, e.AudioChanged):
+                for participant in event.participant_ids:
+                    call = self._people.get(participant)
+                    if call is not None and call.room_id == room.room_id:
+                        call.hear(room, run.number)
+                continue
             tone = room_tone(event, room)
             if tone is not None:
                 self._desk.booth.room_tone(run.number, tone)
@@ -249,10 +198,7 @@ class Switchboard:
                 call.probe()
         if self._loop.time() - self._checkpoint_s > _CHECKPOINT_S:  # no worker tells who is heard
             self._checkpoint()
-        for room_id in self._live.close_empty(now_s=self._loop.time(), idle_s=self._settings.room_idle_s):
-            run = self._runs.pop(room_id, None)
-            if run is not None:
-                self._sessions.close(run.session_id, now=now)
+        self._runs.close_idle(now_s=self._loop.time())
 
     def _checkpoint(self) -> None:
         """Save where every call has got to; at the news of who is heard, so that a crash costs a second."""
@@ -272,7 +218,3 @@ class Switchboard:
             await asyncio.sleep(0.02)
         if self._every_second is not None:
             self._every_second.cancel()
-        self._unsubscribe()
-        for run in self._runs.values():
-            self._sessions.close(run.session_id, now=self._now())
-        self._runs.clear()
