@@ -62,6 +62,7 @@ _TABLE: tuple[tuple[str, Disposition, int, int, PinResult | None], ...] = (
     ("event-over", _D.REFUSED, 410, 22, _P.OVER),
     ("event-locked", _D.REFUSED, 480, 21, _P.LOCKED),
     ("event-full", _D.REFUSED, 486, 17, _P.FULL),
+    ("removed", _D.REFUSED, 403, 21, None),
     ("gateway-off", _D.REFUSED, 480, 21, _P.OFF),
     ("pin-guessing", _D.REFUSED, 403, 21, _P.BLOCKED),
     ("media-timeout", _D.NETWORK_ERROR, 408, 102, None),

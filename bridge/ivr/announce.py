@@ -110,7 +110,7 @@ def announce(event: e.RoomEvent, *, me: str, view: RoomView) -> Notice | None:
 
 def listeners(event: e.RoomEvent) -> frozenset[str] | None:
     """Whose flows must get an event: these people, or, when None, everybody in the room."""
-    if isinstance(event, e.Started | e.ModeChanged):
+    if isinstance(event, e.Started | e.Stopped | e.ModeChanged):
         return None
     if isinstance(event, e.Ended):
         return event.participant_ids
@@ -182,6 +182,14 @@ def _started(event: e.Started, me: str, view: RoomView) -> Notice | None:
     return _urgent(prompt("start.now"), mode_for_me(view.mode, role), *hear_prompts(view, me))
 
 
+def _stopped(event: e.Stopped, me: str, view: RoomView) -> Notice | None:
+    role = view.role(me)
+    if role is Role.PRESENTER:
+        again = prompt("join.press-to-start", key=_key(role, Action.START))
+        return _urgent(again) if event.actor == me else _notice(again)
+    return _urgent(prompt("join.wait"), *hear_prompts(view, me))
+
+
 def _locked(event: e.Locked, me: str, _view: RoomView) -> Notice | None:
     return _urgent(prompt("lock.on")) if event.actor == me else None
 
@@ -239,6 +247,7 @@ _TELLERS: dict[type[e.RoomEvent], Callable[[Any, str, RoomView], Notice | None]]
     e.Unmuted: _unmuted,
     e.ModeChanged: _mode_changed,
     e.Started: _started,
+    e.Stopped: _stopped,
     e.Locked: _locked,
     e.Unlocked: _unlocked,
     e.QuestionAsked: _question_asked,

@@ -44,6 +44,9 @@ FAREWELLS = frozenset({
 })  # fmt: skip
 """Reasons with a prompt of their own, `bye.<slug>`."""
 
+FAREWELL_OF = {"removed": "kicked"}
+"""Reasons that are said in the words of another."""
+
 REFUSALS = frozenset({
     "already-started", "event-over", "no-questions", "not-in-qa", "not-presenter", "not-started",
     "too-many-for-discussion",
@@ -280,7 +283,8 @@ class CallFlow:
         self._deadline_s = now_s + self._settings.goodbye_max_s
         self._typed_ahead.clear()
         self._voice.forget()
-        reason = prompt(f"bye.{slug if slug in FAREWELLS else TROUBLE}")
+        said = FAREWELL_OF.get(slug, slug)
+        reason = prompt(f"bye.{said if said in FAREWELLS else TROUBLE}")
         return self._voice.say((reason, prompt("bye")), now_s=now_s, interruptible=False)
 
     def _goodbye_played(self, play_id: int, *, now_s: float) -> list[Command]:  # noqa: ARG002

@@ -17,6 +17,8 @@ from rooms.modes import AudioMode, Role, Via
 ORGANISER = "api"
 
 NAME_CHARS_MAX = 200
+QUALITY_MAX = 4
+"""The most bars of quality."""
 
 
 def checked_name(name: str) -> str:
@@ -46,6 +48,10 @@ class Join(RoomCommand):
     role: Role
     via: Via
     city: str | None = None
+    country: str | None = None
+    """ISO 3166 of the number that was dialled."""
+    number_masked: str | None = None
+    """The caller's number, masked."""
     rejoin_key: str | None = None
 
     def __post_init__(self) -> None:
@@ -56,9 +62,63 @@ class Join(RoomCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave(RoomCommand):
-    """The person is gone (hung up, closed the page). Nothing happens when they had left already."""
+    """One device is gone (hung up, closed the page), None for the one they came with; the person leaves with
+    the last of their devices. Nothing happens when the device was gone already.
+    """
 
     participant_id: str
+    device: Via | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPhone(RoomCommand):
+    """A telephone becomes the sound of a person who is in the room, and acts for them with its keys.
+
+    `rejoin_key` is the caller's own, see `Join`: who is put out is put out with this telephone.
+    """
+
+    participant_id: str
+    city: str | None = None
+    country: str | None = None
+    number_masked: str | None = None
+    rejoin_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlinkPhone(RoomCommand):
+    """The person's telephone hung up: `Leave` of that device."""
+
+    participant_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection(RoomCommand):
+    """The person's web page is connected or not. A page that connects is a device of theirs from then on; one
+    that is lost stays a device until `Leave`.
+    """
+
+    participant_id: str
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSound(RoomCommand):
+    """The browser's sound is up or not. A linked telephone has precedence over it."""
+
+    participant_id: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetQuality(RoomCommand):
+    """How well the person's sound arrives: 0 to 4 bars, None for not known. Ignored for who is not here."""
+
+    participant_id: str
+    quality: int | None
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and not 0 <= self.quality <= QUALITY_MAX:
+            raise ValueError(f"quality is 0 to {QUALITY_MAX} bars")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +160,16 @@ class ToggleMusic(RoomCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetMusic(RoomCommand):
+    """Hold music on or off: a participant's own; a presenter's and the organiser's order is for everybody who
+    waits.
+    """
+
+    on: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start(RoomCommand):
     """Bring everyone who waits into the room."""
 
@@ -108,7 +178,15 @@ class Start(RoomCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End(RoomCommand):
-    """End the event for everybody."""
+    """End the event for everybody. With `close` False the room stays open: the same as `Stop`."""
+
+    by: str
+    close: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(RoomCommand):
+    """Back to before the start: everybody stays and waits, and the event can be started again."""
 
     by: str
 
@@ -159,7 +237,17 @@ class TakeFloor(RoomCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kick(RoomCommand):
-    """Put a person out of the room. Their rejoin memory goes with them."""
+    """Put a person out of the room, with all devices. They cannot come back unless it is undone."""
+
+    participant_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoKick(RoomCommand):
+    """Let a person come back who was put out within the last `rooms.people.UNDO_KICK_S` seconds; they find
+    everything as it was but the floor.
+    """
 
     participant_id: str
     by: str

@@ -24,6 +24,8 @@ REASONS: dict[str, str] = {
     "not-in-room": "There is no such participant in the room.",
     "not-presenter": "Only a presenter may do this.",
     "not-started": "The event has not started yet.",
+    "nothing-to-undo": "Nobody of that id was put out a moment ago.",
+    "removed": "This person was put out of the event.",
     "too-many-for-discussion": "There are too many people in the room for discussion mode.",
 }
 

@@ -31,6 +31,7 @@ class FloorEnd(StrEnum):
     PASSED_ON = "passed_on"  # somebody else has it now
     LEFT = "left"  # the holder is gone
     MODE = "mode"  # the event is not in Q&A any more
+    STOPPED = "stopped"  # the event is back to before the start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,11 @@ class RoomEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined(RoomEvent):
-    """A person is in; `rejoined` when they came back within the rejoin time and were recognised."""
+    """A person is in; `rejoined` when they came back within the rejoin time and were recognised.
+
+    Everything that others see of a newcomer is in here, except a place in the queue that they find again:
+    `QuestionAsked` follows.
+    """
 
     participant_id: str
     name: str
@@ -48,6 +53,11 @@ class Joined(RoomEvent):
     via: Via
     city: str | None
     rejoined: bool
+    country: str | None = None
+    number: str | None = None
+    muted_by: MutedBy | None = None
+    music_on: bool = True
+    joined_at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +105,13 @@ class ModeChanged(RoomEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(RoomEvent):
     """Everyone who waited is in the event now."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(RoomEvent):
+    """The event is back to before the start; everybody is still here."""
 
     actor: str
 
@@ -162,8 +179,60 @@ class Kicked(RoomEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KickUndone(RoomEvent):
+    """A person who was put out may come back; they are not in the room yet."""
+
+    participant_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneLinked(RoomEvent):
+    """A telephone is the person's sound now."""
+
+    participant_id: str
+    city: str | None
+    country: str | None
+    number: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneUnlinked(RoomEvent):
+    """The person's telephone hung up, and they are still here."""
+
+    participant_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionChanged(RoomEvent):
+    """The person's web page was lost (`connected` False: it may come back), came back, or, with `web` False,
+    is gone while the person stays by telephone.
+    """
+
+    participant_id: str
+    connected: bool
+    web: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundChanged(RoomEvent):
+    """The person's sound comes another way now; None: they neither speak nor hear."""
+
+    participant_id: str
+    sound: Via | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityChanged(RoomEvent):
+    """The person's sound arrives better or worse: 0 to 4 bars, None for not known."""
+
+    participant_id: str
+    quality: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MusicSwitched(RoomEvent):
-    """Hold music on or off for this person, or, with `everyone`, for all participants by a presenter."""
+    """Hold music on or off for this person, or, with `everyone`, for all by a presenter or the organiser."""
 
     participant_id: str
     on: bool

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rooms.errors import Refused
 from rooms.modes import Audio, AudioMode, MutedBy, Role
-from rooms.people import Departures, Person
+from rooms.people import Departures, Person, Removals
 from rooms.questions import QuestionQueue
 from rooms.state import ParticipantState, RoomState
 
@@ -47,6 +47,7 @@ class RoomReading:
         self._floor: str | None = None
         self._queue = QuestionQueue()
         self._departures = Departures(keep_s=rejoin_s)
+        self._removals = Removals()
         self._music_default = True
         self._audio: dict[str, Audio] = {}
         self._touched: set[str] = set()
@@ -123,7 +124,14 @@ class RoomReading:
             locked=self.locked,
             ended=self.ended,
             participants=tuple(self._card(person) for person in self._people.values()),
+            floor=self._floor,
+            questions=tuple(self._queue),
+            music_on=self._music_default,
         )
+
+    def card(self, participant_id: str) -> ParticipantState:
+        """One person as the snapshot has them. Raises Refused("not-in-room")."""
+        return self._card(self._person(participant_id))
 
     def _person(self, participant_id: str) -> Person:
         person = self._people.get(participant_id)
@@ -150,5 +158,12 @@ class RoomReading:
                 floor=person.id == self._floor,
                 question=self._queue.position(person.id),
                 joined_at_s=person.joined_at_s,
+                country=person.country,
+                number=person.number,
+                devices=person.devices,
+                sound=person.sound,
+                connected=person.connected,
+                quality=person.quality,
+                music_on=person.music_on,
             )
         return card

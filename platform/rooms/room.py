@@ -14,6 +14,8 @@ Rules that the table in `rooms.modes` does not tell (docs/rooms.md gives the rea
   they unmute themselves.  Choosing listen only mutes all participants; discussion ends such mutes again.
 - The floor exists in Q&A only.  Giving it unmutes, ends the question, and takes it from the previous holder.
 - A presenter is never kept out of a room by lock or size.
+- Who was put out stays out, by every key that would bring them back, unless it is undone within seconds.
+- A person leaves with the last of their devices (`rooms.devices`).
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from typing import Any
 
 from rooms import commands as c
 from rooms import events as e
+from rooms.devices import RoomDevices
 from rooms.errors import Refused
-from rooms.modes import AudioMode, MutedBy, Role, audio_of, rights
-from rooms.people import Departure, Person
+from rooms.modes import AudioMode, MutedBy, Role, Via, audio_of, rights
+from rooms.people import Departure, Person, Removal
 from rooms.questions import QuestionQueue
-from rooms.reading import RoomReading
 
 
-class Room(RoomReading):
+class Room(RoomDevices):
     """One live room. Not thread-safe: one owner applies commands one after the other."""
 
     def apply(self, command: c.RoomCommand, *, now_s: float) -> list[e.RoomEvent]:
@@ -48,6 +50,11 @@ class Room(RoomReading):
     def _join(self, cmd: c.Join, now_s: float) -> list[e.RoomEvent]:
         if cmd.participant_id in self._people:
             raise Refused("already-in-room")
+        key = cmd.rejoin_key
+        if key is None and cmd.via is Via.WEB:
+            key = cmd.participant_id  # a seat comes back under its own id
+        if cmd.participant_id in self._removals or key in self._removals:
+            raise Refused("removed")
         if cmd.role is Role.PARTICIPANT:
             if self.locked:
                 raise Refused("event-locked")
@@ -61,13 +68,20 @@ class Room(RoomReading):
             role=cmd.role,
             via=cmd.via,
             city=cmd.city,
-            rejoin_key=cmd.rejoin_key,
+            rejoin_key=key,
             joined_at_s=now_s,
             music_on=self._music_default,
+            joined_name=cmd.name,
+            devices=frozenset({cmd.via}),
+            country=cmd.country,
+            number=cmd.number_masked,
         )
-        back = None
-        if cmd.rejoin_key is not None:
-            back = self._departures.take(cmd.rejoin_key, role=cmd.role, now_s=now_s)
+        back = None if key is None else self._departures.take(key, role=cmd.role, now_s=now_s)
+        if back is not None:
+            person.muted_by = back.muted_by
+            person.music_on = back.music_on
+            if back.joined_name == cmd.name:  # a name that others gave stays, one newly typed counts
+                person.name = back.name
         happened: list[e.RoomEvent] = [
             e.Joined(
                 participant_id=person.id,
@@ -76,33 +90,50 @@ class Room(RoomReading):
                 via=person.via,
                 city=person.city,
                 rejoined=back is not None,
+                country=person.country,
+                number=person.number,
+                muted_by=person.muted_by,
+                music_on=person.music_on,
+                joined_at_s=person.joined_at_s,
             )
         ]
         self._people[person.id] = person
         if person.role is Role.PRESENTER:
             self._presenters.add(person.id)
-        if back is not None:
-            person.muted_by = back.muted_by
-            person.music_on = back.music_on
-            if back.question_number is not None:
-                position = self._queue.add(person.id, number=back.question_number)
-                happened.append(e.QuestionAsked(participant_id=person.id, position=position))
-                self._queue_moved()
+        if back is not None and back.question_number is not None:
+            position = self._queue.add(person.id, number=back.question_number)
+            happened.append(e.QuestionAsked(participant_id=person.id, position=position))
+            self._queue_moved()
         self.empty_since_s = None
         self._touched.add(person.id)
         return happened
 
     def _leave(self, cmd: c.Leave, now_s: float) -> list[e.RoomEvent]:
         person = self._people.get(cmd.participant_id)
-        if person is None:
+        device = None if person is None else cmd.device or person.via
+        if person is None or device not in person.devices:
             return []
+        if len(person.devices) > 1:
+            return self._device_gone(person, device)
         return self._remove(person, reason=e.LeaveReason.LEFT, now_s=now_s)
+
+    def _unlink_phone(self, cmd: c.UnlinkPhone, now_s: float) -> list[e.RoomEvent]:
+        return self._leave(c.Leave(participant_id=cmd.participant_id, device=Via.PHONE), now_s)
 
     def _kick(self, cmd: c.Kick, now_s: float) -> list[e.RoomEvent]:
         person = self._person(cmd.participant_id)
         self._presenter_or_refuse(cmd.by)
         happened: list[e.RoomEvent] = [e.Kicked(participant_id=person.id, actor=cmd.by)]
         return happened + self._remove(person, reason=e.LeaveReason.KICKED, now_s=now_s)
+
+    def _undo_kick(self, cmd: c.UndoKick, now_s: float) -> list[e.RoomEvent]:
+        self._presenter_or_refuse(cmd.by)
+        removal = self._removals.undo(cmd.participant_id, now_s=now_s)
+        if removal is None:
+            raise Refused("nothing-to-undo")
+        if removal.rejoin_key is not None:
+            self._departures.remember(removal.rejoin_key, removal.departure)
+        return [e.KickUndone(participant_id=removal.participant_id, actor=cmd.by)]
 
     def _mute(self, cmd: c.Mute, _now_s: float) -> list[e.RoomEvent]:
         person = self._person(cmd.participant_id)
@@ -162,11 +193,24 @@ class Room(RoomReading):
             person.music_on = not person.music_on
             self._touched.add(person.id)
             return [e.MusicSwitched(participant_id=person.id, on=person.music_on, everyone=False)]
-        self._music_default = not self._music_default
+        return self._music_for_all(by=person.id, on=not self._music_default)
+
+    def _set_music(self, cmd: c.SetMusic, now_s: float) -> list[e.RoomEvent]:
+        if cmd.by != c.ORGANISER:
+            person = self._person(cmd.by)
+            if person.role is Role.PARTICIPANT:
+                toggle = c.ToggleMusic(participant_id=person.id)
+                return [] if person.music_on == cmd.on else self._toggle_music(toggle, now_s)
+        if self._music_default == cmd.on and all(each.music_on == cmd.on for each in self._people.values()):
+            return []
+        return self._music_for_all(by=cmd.by, on=cmd.on)
+
+    def _music_for_all(self, *, by: str, on: bool) -> list[e.RoomEvent]:
+        self._music_default = on
         for each in self._people.values():
-            each.music_on = self._music_default
+            each.music_on = on
         self._touched.update(self._people)
-        return [e.MusicSwitched(participant_id=person.id, on=self._music_default, everyone=True)]
+        return [e.MusicSwitched(participant_id=by, on=on, everyone=True)]
 
     def _start(self, cmd: c.Start, _now_s: float) -> list[e.RoomEvent]:
         self._presenter_or_refuse(cmd.by)
@@ -176,7 +220,20 @@ class Room(RoomReading):
         self._touched.update(self._people)
         return [e.Started(actor=cmd.by)]
 
+    def _stop(self, cmd: c.Stop, _now_s: float) -> list[e.RoomEvent]:
+        self._presenter_or_refuse(cmd.by)
+        if not self.started:
+            raise Refused("not-started")
+        self.started = False
+        self._touched.update(self._people)
+        happened: list[e.RoomEvent] = [e.Stopped(actor=cmd.by)]
+        if self._floor is not None:
+            happened.append(self._drop_floor(actor=cmd.by, reason=e.FloorEnd.STOPPED))
+        return happened
+
     def _end(self, cmd: c.End, now_s: float) -> list[e.RoomEvent]:
+        if not cmd.close:
+            return self._stop(c.Stop(by=cmd.by), now_s)
         self._presenter_or_refuse(cmd.by)
         everyone = frozenset(self._people)
         talkers = [person.id for person in self._people.values() if person.talking]
@@ -312,14 +369,25 @@ class Room(RoomReading):
         number = self._queue.remove(person.id)
         if number is not None:
             happened.append(e.QuestionWithdrawn(participant_id=person.id))
-        if person.rejoin_key is not None and reason is e.LeaveReason.LEFT:
-            kept = Departure(
-                role=person.role,
-                muted_by=person.muted_by,
-                music_on=person.music_on,
-                question_number=number,
-                left_at_s=now_s,
+        kept = Departure(
+            role=person.role,
+            joined_name=person.joined_name,
+            name=person.name,
+            muted_by=person.muted_by,
+            music_on=person.music_on,
+            question_number=number,
+            left_at_s=now_s,
+        )
+        if reason is e.LeaveReason.KICKED:
+            keys = (person.id, person.rejoin_key, person.phone_key)
+            removal = Removal(
+                participant_id=person.id,
+                keys=frozenset(key for key in keys if key is not None),
+                rejoin_key=person.rejoin_key,
+                departure=kept,
             )
+            self._removals.add(removal)
+        elif person.rejoin_key is not None:
             self._departures.remember(person.rejoin_key, kept)
         del self._people[person.id], self._audio[person.id]
         self._presenters.discard(person.id)
@@ -373,7 +441,9 @@ _HANDLERS: dict[type[c.RoomCommand], _Handler] = {
     c.ToggleMute: Room._toggle_mute,
     c.SetMode: Room._set_mode,
     c.ToggleMusic: Room._toggle_music,
+    c.SetMusic: Room._set_music,
     c.Start: Room._start,
+    c.Stop: Room._stop,
     c.End: Room._end,
     c.Lock: Room._lock,
     c.Unlock: Room._unlock,
@@ -382,6 +452,12 @@ _HANDLERS: dict[type[c.RoomCommand], _Handler] = {
     c.GiveFloor: Room._give_floor,
     c.TakeFloor: Room._take_floor,
     c.Kick: Room._kick,
+    c.UndoKick: Room._undo_kick,
+    c.LinkPhone: Room._link_phone,
+    c.UnlinkPhone: Room._unlink_phone,
+    c.Connection: Room._connection,
+    c.WebSound: Room._web_sound,
+    c.SetQuality: Room._set_quality,
     c.Rename: Room._rename,
     c.SetTalking: Room._set_talking,
 }

@@ -10,7 +10,13 @@ from rooms.modes import Audio, AudioMode, MutedBy, Role, Via
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantState:
-    """One person as others may see them. `question` is the place in the queue from 1, or None."""
+    """One person as presenters may see them.
+
+    `question` is the place in the queue from 1, or None.  `via` is the way they came, `devices` what they
+    have now, `sound` the device that carries their sound; `city`, `country` and `number` (masked) are those
+    of their telephone.  `connected` False: their web page is lost and may come back.  `quality`: 0 to 4
+    bars, None for not known.
+    """
 
     id: str
     name: str
@@ -23,11 +29,21 @@ class ParticipantState:
     floor: bool
     question: int | None
     joined_at_s: float
+    country: str | None = None
+    number: str | None = None
+    devices: frozenset[Via] = frozenset()
+    sound: Via | None = None
+    connected: bool = True
+    quality: int | None = None
+    music_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomState:
-    """The whole room at one moment; `participants` in order of joining."""
+    """The whole room at one moment; `participants` in order of joining.
+
+    `music_on` is what those find who come next.
+    """
 
     room_id: str
     name: str
@@ -36,6 +52,9 @@ class RoomState:
     locked: bool
     ended: bool
     participants: tuple[ParticipantState, ...]
+    floor: str | None = None
+    questions: tuple[str, ...] = ()
+    music_on: bool = True
 
 
 class RoomView(Protocol):

@@ -20,7 +20,7 @@ SLUGS = [
     "caller-hung-up", "event-ended", "kicked", "wrong-pin", "pin-timeout", "no-such-number",
     "event-over", "event-locked", "event-full", "gateway-off", "not-allowed", "bridge-full",
     "pin-guessing", "caller-cancelled", "media-timeout", "node-crash", "worker-lost",
-    "no-common-codec", "malformed", "server-error", "shutdown", "auth-failed",
+    "no-common-codec", "malformed", "server-error", "shutdown", "auth-failed", "removed",
 ]
 
 

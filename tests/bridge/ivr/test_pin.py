@@ -160,6 +160,15 @@ def test_every_other_refusal_of_the_pin_has_its_own_words_and_ends_the_call(
     assert caller.hung_up == slug
 
 
+def test_who_was_put_out_and_calls_again_hears_so(caller: Caller) -> None:
+    caller.check_at_once = False
+    caller.type("123456789#")
+    caller.carry_out(caller.flow.on_pin_checked(Rejected(slug="removed"), now_s=110.0))
+    assert caller.heard[-2:] == ["bye.kicked", "bye"]
+    caller.hear_out()
+    assert caller.hung_up == "removed"
+
+
 def test_a_refusal_without_words_is_told_as_trouble_and_recorded_as_it_is(caller: Caller) -> None:
     caller.check_at_once = False
     caller.type("123456789#")

@@ -329,6 +329,16 @@ def test_kick_is_told_to_the_one_who_is_kicked_and_to_nobody_else(
     assert anna.state is State.ROOM
 
 
+def test_a_stop_is_told_to_everyone_who_waits_again(bridge: Bridge, anna: Caller, otto: Caller) -> None:
+    anna.press("7")
+    anna.hear_out()
+    otto.heard.clear()
+    bridge.apply(c.Stop(by=c.ORGANISER))
+    assert otto.heard[:1] == ["join.wait"]
+    assert "join.press-to-start" in anna.heard
+    assert (anna.state, otto.state) == (State.ROOM, State.ROOM)
+
+
 def test_end_by_http_takes_the_same_path_as_9(bridge: Bridge, anna: Caller, otto: Caller) -> None:
     bridge.apply(c.End(by=c.ORGANISER))
     for caller in (anna, otto):
