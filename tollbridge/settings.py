@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -35,10 +34,12 @@ from sqlalchemy import URL
 
 from database.engine import parse_url
 from tollbridge.settings_checks import check_all
+from tollbridge.settings_web import WebSettings, mail_folder
 from tollbridge.trunk_settings import TrunkSettings, loopback_trunk
 
 PREFIX = "TOLLBRIDGE_"
 CONFIG_NAME = "tollbridge.toml"
+_JSON = ("trunks", "ice_servers")
 _NOT_SETTINGS = ("TOLLBRIDGE_CONFIG", "TOLLBRIDGE_TEST_", "TOLLBRIDGE_BUILD_")
 
 
@@ -50,7 +51,7 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class Settings(BaseModel):
+class Settings(WebSettings):
     """All settings, checked. Frozen: a changed setting needs a new start."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -249,6 +250,11 @@ class Settings(BaseModel):
         return self.data_dir / "cache" / "prompts"
 
     @property
+    def mail_dir(self) -> Path:
+        """Where mail is written without a mail server."""
+        return mail_folder(self.data_dir)
+
+    @property
     def spool_dir(self) -> Path:
         """Where call records wait for the database."""
         return self.data_dir / "spool"
@@ -338,7 +344,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for name in Settings.model_fields:
         text = environ.get(f"{PREFIX}{name.upper()}")
         if text is not None and text.strip() != "":
-            values[name] = _json(text) if name == "trunks" else text.strip()
+            values[name] = _json(text) if name in _JSON else text.strip()
     return values
 
 

@@ -65,9 +65,11 @@ The table `register` of a trunk, for carriers at which one has to log in:
 
 def settings_markdown() -> str:
     """The whole page."""
+    own = Settings.__annotations__
+    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] not in own)
     rows = [
         f"| `{PREFIX}{name.upper()}` | `{name}` | {_default(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in fields
     ]
     return "".join([
         _HEAD, *(f"{row}\n" for row in rows), _TRUNKS, *_table(TrunkSettings), _REGISTRATION,

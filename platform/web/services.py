@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry
@@ -42,7 +43,8 @@ class Health:
 class Services:
     """Parts that routes use.
 
-    `live` is touched on the event loop's thread only. `readers` makes read-only sessions. `health` must
+    `secret` signs cookies. `sockets_per_address`: room pages open at one time from one address. `live` is
+    touched on the event loop's thread only. `readers` makes read-only sessions. `health` must
     return at once; the database is checked by the web side itself. `now` is the wall clock, `clock`
     monotonic seconds, the one that `live` is run with.
     """
@@ -54,6 +56,8 @@ class Services:
     registry: CollectorRegistry
     version: str
     public_url: str
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    sockets_per_address: int = 50
     gateways: Sequence[Gateway] = ()
     health: Callable[[], Health] = lambda: Health(checks={})
     now: Callable[[], datetime] = now_utc
