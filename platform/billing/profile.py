@@ -27,6 +27,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
+from billing.errors import BillingError
 from database.base import Base
 from database.types import UtcDateTime
 
@@ -43,7 +44,7 @@ COUNTRIES = frozenset(_TERRITORIES - _NO_COUNTRIES)
 """ISO 3166-1 codes (and XK, Kosovo) as babel knows them."""
 
 
-class ProfileError(Exception):
+class ProfileError(BillingError):
     """Parent of the errors of this module."""
 
 
