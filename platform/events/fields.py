@@ -21,32 +21,20 @@ from events.errors import BadEventError, FieldProblem
 NAME_LENGTH_MAX = 255
 TEXT_LENGTH_MAX = 20_000
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 4, 128
-RESERVED_URL_NAMES = frozenset(
-    [
-        "account",
-        "accounts",
-        "admin",
-        "api",
-        "assets",
-        "docs",
-        "embed",
-        "healthz",
-        "login",
-        "logout",
-        "metrics",
-        "openapi",
-        "privatelabel",
-        "rooms",
-        "static",
-        "v1",
-    ]
-)
+RESERVED_URL_NAMES = frozenset({
+    "about", "account", "accounts", "admin", "api", "assets", "billing", "contact", "docs", "embed",
+    "events", "favicon", "healthz", "help", "hooks", "imprint", "invoices", "join", "language", "legal",
+    "login", "logout", "metrics", "openapi", "password", "payments", "paypal", "privacy", "privatelabel",
+    "reset", "robots", "rooms", "settings", "sign-in", "sign-out", "sign-up", "signup", "static",
+    "stripe", "terms", "twilio", "v1", "webhooks", "well-known",
+})  # fmt: skip
 
 DEFAULT_SETTINGS: Mapping[str, bool | str] = {
     "show_on_personal_page": False,
     "thank_you_emails_enabled": True,
     "connection_tester_enabled": True,
     "phonegateway_enabled": True,
+    "toll_free_enabled": False,
     "recorder_autostart_enabled": False,
     "room_invite_button_enabled": True,
     "social_media_sharing_enabled": True,

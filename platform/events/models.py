@@ -51,7 +51,13 @@ class Event(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revision: Mapped[int] = mapped_column(BigInteger, index=True)
 
-    pins: Mapped[list[EventPin]] = relationship(back_populates="event", lazy="raise", order_by="EventPin.id")
+    pins: Mapped[list[EventPin]] = relationship(
+        back_populates="event",
+        lazy="raise",
+        order_by="EventPin.id",
+        primaryjoin="and_(Event.id == EventPin.event_id, EventPin.seat_id.is_(None))",
+    )
+    """The PINs that everybody of a role shares; those of single visitors are not among them."""
 
 
 class EventPin(Base):
@@ -59,6 +65,9 @@ class EventPin(Base):
 
     It is kept in clear, because the organiser reads it again in every invitation. `joinable` falls when the
     event is over or deleted; only among joinable rows must a PIN be unique.
+
+    A row with a `seat_id` is the PIN of one web visitor, `person_name`, with which their telephone joins
+    them; it may be deleted after `expires_at`.
     """
 
     __tablename__ = "event_pin"
@@ -70,6 +79,7 @@ class EventPin(Base):
             sqlite_where=text("joinable"),
             postgresql_where=text("joinable"),
         ),
+        Index("uq_event_pin_event_id_seat_id", "event_id", "seat_id", unique=True),
         {"sqlite_autoincrement": True},
     )
 
@@ -78,6 +88,9 @@ class EventPin(Base):
     pin: Mapped[str] = mapped_column(String(12), index=True)
     role: Mapped[str] = mapped_column(String(16))
     joinable: Mapped[bool]
+    seat_id: Mapped[str | None] = mapped_column(String(64))
+    person_name: Mapped[str | None] = mapped_column(String(200))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     event: Mapped[Event] = relationship(back_populates="pins", lazy="raise")
 

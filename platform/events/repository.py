@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from events.models import Event, EventPin, EventRevision, EventSession
@@ -25,6 +25,30 @@ def get_any(session: Session, event_id: int) -> Event | None:
     """The event whoever owns it, deleted ones included."""
     query = select(Event).where(Event.id == event_id).options(selectinload(Event.pins))
     return session.scalars(query).one_or_none()
+
+
+def get_by_url_name(session: Session, url_name: str) -> Event | None:
+    query = select(Event).where(Event.url_name == url_name, Event.deleted_at.is_(None))
+    return session.scalars(query.options(selectinload(Event.pins))).one_or_none()
+
+
+def get_by_room_pin(session: Session, room_pin: str) -> Event | None:
+    query = select(Event).where(Event.room_pin == room_pin, Event.deleted_at.is_(None))
+    return session.scalars(query.options(selectinload(Event.pins))).one_or_none()
+
+
+def pin_of_seat(session: Session, *, event_id: int, seat_id: str) -> EventPin | None:
+    query = select(EventPin).where(EventPin.event_id == event_id, EventPin.seat_id == seat_id)
+    return session.scalars(query).one_or_none()
+
+
+def delete_expired_pins(session: Session, *, event_id: int, now: datetime) -> None:
+    """Personal PINs of that event that nobody has asked for in a long time."""
+    session.execute(delete(EventPin).where(EventPin.event_id == event_id, EventPin.expires_at < now))
+
+
+def make_pins_unjoinable(session: Session, event_id: int) -> None:
+    session.execute(update(EventPin).where(EventPin.event_id == event_id).values(joinable=False))
 
 
 def page(
@@ -83,6 +107,8 @@ class ChangedPin(NamedTuple):
     pin: str | None
     role: str | None
     joinable: bool | None
+    seat_id: str | None
+    person_name: str | None
 
 
 def changed_since(session: Session, *, revision: int, over_since: datetime) -> Iterator[ChangedPin]:
@@ -105,6 +131,8 @@ def changed_since(session: Session, *, revision: int, over_since: datetime) -> I
             EventPin.pin,
             EventPin.role,
             EventPin.joinable,
+            EventPin.seat_id,
+            EventPin.person_name,
         )
         .outerjoin(EventPin, EventPin.event_id == Event.id)
         .where(Event.revision > revision)

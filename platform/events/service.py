@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -38,6 +38,7 @@ MEETING_CAPACITY = 25
 PAGE_SIZE = 250
 _DEFAULT_DURATION_MIN = 60
 _ATTEMPTS = 5
+_FIND_CHARS_MAX = 300
 
 
 def create_event(session: Session, *, account_id: int, wishes: EventWishes, now: datetime) -> Event:
@@ -139,11 +140,41 @@ def update_event(session: Session, event: Event, *, wishes: EventWishes, now: da
     _touch(session, event, now)
 
 
+def switch_settings(
+    session: Session, event_id: int, *, switches: Mapping[str, bool], now: datetime
+) -> Mapping[str, bool | str]:
+    """Switch settings of an event on or off, whoever owns it: for presenters in its room.
+
+    The settings as they are afterwards. Raises UnknownEventError.
+    """
+    assert all(isinstance(DEFAULT_SETTINGS[name], bool) for name in switches)
+    event = repository.get_any(session, event_id)
+    if event is None or event.deleted_at is not None:
+        raise UnknownEventError(f"there is no conference {event_id}")
+    settings = {**DEFAULT_SETTINGS, **event.settings, **switches}
+    if settings != event.settings:
+        event.settings = settings
+        _touch(session, event, now)
+    return settings
+
+
+def find_event(session: Session, text: str) -> Event | None:
+    """The event that somebody means who types its address, the last part of it, its room PIN (with spaces or
+    without) or its number; shared PINs loaded. Events that are over are found, too.
+    """
+    wanted = text.strip()[:_FIND_CHARS_MAX].split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1].lower()
+    digits = re.sub(r"[ \u00a0\u202f.\-]", "", wanted)
+    found = repository.get_by_url_name(session, wanted) if wanted else None
+    if found is None and digits.isascii() and digits.isdigit() and len(digits) <= pins.PIN_DIGITS:
+        found = repository.get_by_room_pin(session, digits) or repository.get_any(session, int(digits))
+    return None if found is None or found.deleted_at is not None else found
+
+
 def delete_event(session: Session, event: Event, *, now: datetime) -> None:
     """The event is gone for its organiser; its sessions and call records stay. Its address is free again."""
     event.deleted_at = now
     event.url_name = f"-{event.id}"
-    _make_over(event)
+    _make_over(session, event)
     _touch(session, event, now)
 
 
@@ -153,7 +184,7 @@ def finish_event(session: Session, event_id: int, *, now: datetime) -> bool:
     if event is None or event.permanent_room:
         return False
     if event.status == Status.ACTIVE:
-        _make_over(event)
+        _make_over(session, event)
         _touch(session, event, now)
     return True
 
@@ -175,15 +206,19 @@ def get_session(session: Session, event: Event, *, session_id: int) -> EventSess
 
 def _touch(session: Session, event: Event, now: datetime) -> None:
     event.updated_at = now
+    note_change(session, event)
+
+
+def note_change(session: Session, event: Event) -> None:
+    """The directories of all processes are to read this event again."""
     event.revision = repository.next_revision(session)
     session.info[CHANGED] = True
     session.flush()
 
 
-def _make_over(event: Event) -> None:
+def _make_over(session: Session, event: Event) -> None:
     event.status = Status.INACTIVE
-    for pin in event.pins:
-        pin.joinable = False
+    repository.make_pins_unjoinable(session, event.id)
 
 
 def _default_settings(access_type: AccessType) -> dict[str, bool | str]:

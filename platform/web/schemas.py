@@ -86,6 +86,9 @@ class SettingsWishes(BaseModel):
     phonegateway_enabled: bool | None = Field(
         None, description="Whether callers are let in; default 1, but 0 when `access_type` is 3."
     )
+    toll_free_enabled: bool | None = Field(
+        None, description="Whether callers may use the toll-free numbers at the organiser's cost; default 0."
+    )
     thank_you_emails_enabled: bool | None = None
     thank_you_page_url: str | None = None
     recorder_autostart_enabled: bool | None = None

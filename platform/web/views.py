@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from events.fields import Status
+from events.fields import DEFAULT_SETTINGS, Status
 from events.models import Event, EventSession
 from events.schedule import local, offset_s
 from rooms.modes import AudioMode, Role
@@ -50,7 +50,7 @@ def conference(event: Event, *, public_url: str) -> Conference:
         phone_listener_pin=pins[Role.PARTICIPANT],
         skin_id=event.skin_id,
         recorder_list=[],
-        settings=event.settings,
+        settings={**DEFAULT_SETTINGS, **event.settings},
         created_at=iso(event.created_at, zone=zone),
         updated_at=iso(event.updated_at, zone=zone),
     )

@@ -215,3 +215,41 @@ def test_two_organisers_create_the_same_name_at_once(
     with sessions() as session:
         assert len(set(session.scalars(select(Event.url_name)))) == 4
         assert len(set(session.scalars(select(Event.revision)))) == 4
+
+
+def test_toll_free_is_off_until_somebody_wants_it(sessions: sessionmaker[Session], account_id: int) -> None:
+    with sessions.begin() as session:
+        event = create(session, account_id)
+        assert event.settings["toll_free_enabled"] is False
+        wanted = {"settings": {"toll_free_enabled": "1", "phonegateway_enabled": "1"}}
+        service.update_event(session, event, wishes=parse_wishes(wanted), now=NOW)
+        assert (event.settings["toll_free_enabled"], event.settings["phonegateway_enabled"]) == (True, True)
+
+
+def test_presenters_switch_settings_of_their_room(sessions: sessionmaker[Session], account_id: int) -> None:
+    with sessions.begin() as session:
+        event = create(session, account_id)
+        before = event.revision
+        settings = service.switch_settings(
+            session, event.id, switches={"toll_free_enabled": True, "phonegateway_enabled": False}, now=NOW
+        )
+        assert (settings["toll_free_enabled"], settings["phonegateway_enabled"]) == (True, False)
+        assert event.revision > before
+        with pytest.raises(UnknownEventError):
+            service.switch_settings(session, 4711, switches={"toll_free_enabled": True}, now=NOW)
+
+
+def test_a_room_is_found_by_what_people_type(sessions: sessionmaker[Session], account_id: int) -> None:
+    with sessions.begin() as session:
+        event = create(session, account_id, custom_room_url_name="town-hall")
+        pin = event.room_pin
+        for text in (
+            "town-hall", " Town-Hall ", "https://x.example/town-hall", "x.example/town-hall/?l=abc",
+            pin, f"{pin[:3]} {pin[3:6]} {pin[6:]}", f"{pin[:3]}-{pin[3:]}", str(event.id),
+        ):  # fmt: skip
+            assert service.find_event(session, text) is event, text
+        for text in ("", " ", "town", "999999999", "0", "9" * 400, "日本", "/", "town-hall2"):
+            assert service.find_event(session, text) is None, text
+        service.delete_event(session, event, now=NOW)
+        for text in ("town-hall", pin, str(event.id)):
+            assert service.find_event(session, text) is None, text
