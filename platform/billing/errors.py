@@ -48,6 +48,15 @@ class RatingError(BillingError):
     """Something is wrong with decks, rates or the rating of a call."""
 
 
+class BadRateError(RatingError, ValueError):
+    """A rate that cannot be. `field` names what is wrong and `slug` how."""
+
+    def __init__(self, field: str, slug: str, text: str) -> None:
+        self.field = field
+        self.slug = slug
+        super().__init__(text)
+
+
 class NoSuchDeckError(RatingError):
     """No deck has that id."""
 

@@ -11,6 +11,7 @@ They become `Money` once, when a session is posted.
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +35,8 @@ _ISO_EXPONENTS = {"AFN": 2, "ALL": 2, "IQD": 3, "IRR": 2, "KPW": 2, "LAK": 2, "L
 #: Metals, funds, tests and "no currency": nobody pays with them.
 _NO_TENDER = frozenset({"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA",
                         "XXX", "XRE", "XFO", "XFU"})
+#: CLDR puts a space between a currency's letters and the digits (UTS 35, currency spacing); Babel does not.
+_LETTER_MEETS_DIGIT = re.compile(r"(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Z])")
 _DIGITS: dict[str, tuple[int, ...]] = dict(get_global("currency_fractions"))
 _KNOWN = frozenset(get_global("all_currencies")) - _NO_TENDER
 
@@ -117,7 +120,8 @@ class Money:
         """As people of `locale` (`en`, `fr_FR`) write it: €1,234.50, 1 234,50 €."""
         pattern = copy(Locale.parse(locale).currency_formats["standard"])
         pattern.frac_prec = (exponent(self.currency),) * 2
-        return str(pattern.apply(self.amount, locale, currency=self.currency, currency_digits=False))
+        text = pattern.apply(self.amount, locale, currency=self.currency, currency_digits=False)
+        return _LETTER_MEETS_DIGIT.sub("\u00a0", text)
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
