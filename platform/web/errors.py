@@ -12,7 +12,7 @@ expected is 500 with a sentence that tells nothing about our insides; the log ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from accounts.errors import UnknownKeyError
 from database.errors import is_outage
@@ -96,11 +97,12 @@ def translate(error: Exception) -> ApiError:
     return ApiError(500, "something went wrong on our side; it has been logged")
 
 
-def install(app: FastAPI) -> None:
-    """Let every error of `app` be answered in our shape."""
+def install(app: FastAPI, *, page: Callable[[Request, ApiError], Response | None] | None = None) -> None:
+    """Let every error of `app` be answered in our shape, or with what `page` makes of it for a browser."""
 
-    async def handle(_request: Request, error: Exception) -> JSONResponse:
-        return answer(translate(error))
+    async def handle(request: Request, error: Exception) -> Response:
+        known = translate(error)
+        return (page(request, known) if page is not None else None) or answer(known)
 
     known: list[Any] = [
         ApiError,

@@ -1,0 +1,13 @@
+"""All pages of the site as one router, files included. The page of an event's own address comes last of all,
+because its path fits anything; the application adds it after this one.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from web.site import assets, home
+
+router = APIRouter(include_in_schema=False)
+for module in (assets, home):
+    router.include_router(module.router)

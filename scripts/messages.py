@@ -1,0 +1,132 @@
+"""Bring the catalogues up to date with the sources.
+
+    python scripts/messages.py            extract all texts, update every .po file, say what is missing
+    python scripts/messages.py --check    change nothing, fail when a file is not up to date or a text missing
+
+Each part of the pages keeps its own file per language, so that people who work on different parts do not
+edit the same file: `messages.po` has what is nobody else's. A text that two parts use stands in the file of
+the first of them, in the order of `PARTS`. The files are read when the server starts; nothing is compiled.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT / "platform" / "web"
+LOCALES = PAGES / "site" / "locale"
+COMMON = "messages"
+
+#: Part → beginnings of paths below platform/web.
+PARTS: dict[str, tuple[str, ...]] = {
+    "join": (
+        "site/join", "site/room", "site/templates/join", "site/templates/room",
+        "site/static/join", "site/static/room", "site/static/js/join", "site/static/js/room",
+        "joining", "room_", "socket",
+    ),
+    "billing": (
+        "site/billing", "site/templates/billing", "site/static/billing", "site/static/js/billing",
+        "site/cdr", "site/templates/cdr", "site/static/cdr",
+    ),
+}
+METHODS = [
+    ("site/static/**.js", "javascript"),
+    ("site/templates/**.html", "jinja2"),
+    ("site/templates/**.txt", "jinja2"),
+    ("**.py", "python"),
+]
+KEYWORDS = {
+    "_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "translate": None,
+    "t": None, "tn": (1, 2),
+}
+Key = str | tuple[str, str]
+
+
+def main(arguments: list[str]) -> int:
+    check = "--check" in arguments
+    texts = extracted()
+    stale = False
+    for language in sorted(path.name for path in LOCALES.iterdir() if path.is_dir()):
+        folder = LOCALES / language / "LC_MESSAGES"
+        known = translations(folder, language)
+        for part in (COMMON, *PARTS):
+            path = folder / f"{part}.po"
+            updated = as_po(language, {key: known.get(key) for key in texts[part]})
+            if texts[part] and updated != (path.read_bytes() if path.exists() else b""):
+                stale = True
+                if not check:
+                    path.write_bytes(updated)
+        missing = [key for part in texts.values() for key in part if not _complete(known.get(key))]
+        for key in missing:
+            print(f"{language}: not translated: {key!r}")
+        stale = stale or bool(missing)
+    return 1 if check and stale else 0
+
+
+def extracted() -> dict[str, list[Key]]:
+    """The texts of each part, in alphabetical order, every text in one part only."""
+    found: dict[str, set[Key]] = {part: set() for part in (COMMON, *PARTS)}
+    for file, text in _texts():
+        found[part_of(file)].add(text)
+    taken: set[Key] = set()
+    for texts in found.values():
+        texts -= taken
+        taken |= texts
+    return {part: sorted(texts, key=str) for part, texts in found.items()}
+
+
+def part_of(file: str) -> str:
+    """The part that a file below platform/web belongs to."""
+    for part, beginnings in PARTS.items():
+        if file.startswith(beginnings):
+            return part
+    return COMMON
+
+
+def _texts() -> Iterator[tuple[str, Key]]:
+    options = {"**.html": {"silent": "false", "trimmed": "true"}, "**.txt": {"silent": "false"}}
+    rows = extract_from_dir(PAGES, METHODS, options, keywords=KEYWORDS)
+    for file, _line, text, _comments, _context in rows:
+        yield Path(file).as_posix(), text if isinstance(text, str) else (text[0], text[1])
+
+
+def translations(folder: Path, language: str) -> dict[Key, str | tuple[str, ...]]:
+    """Everything that is translated already, whichever file it is in."""
+    known: dict[Key, str | tuple[str, ...]] = {}
+    for path in sorted(folder.glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id and _complete(message.string):
+                    known[message.id] = message.string
+    return known
+
+
+def as_po(language: str, texts: dict[Key, str | tuple[str, ...] | None]) -> bytes:
+    """The bytes of a .po file; no dates and no places, so that it changes only with its texts."""
+    catalog = Catalog(locale=language, fuzzy=False)
+    for key, string in texts.items():
+        flags = ("python-format",) if "%(" in str(key) else ()
+        catalog.add(key, string or ("" if isinstance(key, str) else ("", "")), flags=flags)
+    body = io.BytesIO()
+    write_po(body, catalog, width=100, omit_header=True, sort_output=True)
+    head = (
+        f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"MIME-Version: 1.0\\n"\n'
+        '"Content-Type: text/plain; charset=utf-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"\n'
+        f'"Plural-Forms: {catalog.plural_forms}\\n"\n\n'
+    )
+    return head.encode() + body.getvalue()
+
+
+def _complete(string: str | tuple[str, ...] | None) -> bool:
+    return bool(string) and (isinstance(string, str) or all(string or ()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
