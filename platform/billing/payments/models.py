@@ -93,13 +93,17 @@ class Card(Base):
 
 
 class Charge(Base):
-    """What a card has to pay, once. `key` is the natural key of the debt, `short:{usage_tx}`."""
+    """What a card has to pay, once. `key` is the natural key of the debt, `short:{usage_tx}`.
+
+    `covered` is what of `amount` was paid otherwise: by the wallet after a top-up, or together with a later
+    charge.
+    """
 
     __tablename__ = "payment_charge"
     __table_args__ = (
         Index("ix_payment_charge_state_next_try_at", "state", "next_try_at"),
         Index("ix_payment_charge_account_id_state", "account_id", "state"),
-        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("amount > 0 AND covered >= 0 AND covered <= amount", name="amount"),
         {"sqlite_autoincrement": True},
     )
 
@@ -108,11 +112,12 @@ class Charge(Base):
     key: Mapped[str] = mapped_column(String(120), unique=True)
     currency: Mapped[str] = mapped_column(String(3))
     amount: Mapped[int] = mapped_column(BigInteger)
+    covered: Mapped[int] = mapped_column(BigInteger)
+    usage_tx: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(64))
     soft_declines: Mapped[int]
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    merged_into: Mapped[int | None] = mapped_column(ForeignKey("payment_charge.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
