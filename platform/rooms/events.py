@@ -23,6 +23,11 @@ class LeaveReason(StrEnum):
     KICKED = "kicked"
 
 
+def sound_on_joining(via: Via) -> Via | None:
+    """The sound of somebody who has just come: a telephone has it, a browser has to ask first."""
+    return Via.PHONE if via is Via.PHONE else None
+
+
 class FloorEnd(StrEnum):
     """Why the floor is free again."""
 
