@@ -15,6 +15,7 @@ from datetime import datetime
 
 import structlog
 
+from bridge.calls.bars import LegBars
 from bridge.calls.booth import Booth
 from bridge.calls.line import Arrival, Line
 from bridge.calls.record import Record
@@ -34,7 +35,7 @@ from bridge.numbers import E164
 from events.directory import PinDirectory, PinEntry
 from events.fields import Status
 from rooms import events as e
-from rooms.commands import Join, Leave, SetTalking
+from rooms.commands import Join, Leave, LinkPhone, RoomCommand, SetQuality, SetTalking
 from rooms.errors import NoSuchRoom, Refused
 from rooms.live import LiveRooms
 from rooms.modes import Role, Via
@@ -85,6 +86,7 @@ class Call:
         self._line = line
         assert arrival.number is not None, "only calls to a number of ours are let in"
         self._flow = CallFlow(language=arrival.number.language, settings=desk.ivr)
+        self._bars = LegBars()
         self._timer: asyncio.TimerHandle | None = None
         self._play: int | None = None
         self._entry: PinEntry | None = None
@@ -151,8 +153,11 @@ class Call:
             self._do(self._flow.on_played(play, now_s=self._now_s()))
 
     def talking(self, on: bool) -> None:
-        if self.room_id is not None and self.participant_id is not None:
-            command = SetTalking(participant_id=self.participant_id, talking=on)
+        if self.participant_id is not None:
+            self._tell_room(SetTalking(participant_id=self.participant_id, talking=on))
+
+    def _tell_room(self, command: RoomCommand) -> None:
+        if self.room_id is not None:
             try:
                 self._desk.live.apply(self.room_id, command, now_s=self._now_s())
             except (Refused, NoSuchRoom):
@@ -240,6 +245,9 @@ class Call:
     def report(self, report: LegReport) -> None:
         """Counters of the leg; with the final ones a call that is over can be written down."""
         self.record.report(report)
+        quality = self._bars.of(report)
+        if self.participant_id is not None and not report.final:
+            self._tell_room(SetQuality(participant_id=self.participant_id, quality=quality))
         if report.final and self._close is not None:
             self._finish()
 
@@ -343,22 +351,13 @@ class Call:
         entry = self._entry
         assert entry is not None
         room = self._desk.runs.room(entry.event)
-        number = self.arrival.number
-        caller = self.arrival.caller_e164
-        participant = uuid.uuid4().hex[:16]
-        command = Join(
-            participant_id=participant,
-            name=_shown_name(caller),
-            role=entry.role,
-            via=Via.PHONE,
-            city=number.city_en if number else None,
-            rejoin_key=f"{caller} {entry.role}" if caller else None,
-        )
+        participant = entry.seat_id or uuid.uuid4().hex[:16]
         self.room_id, self.participant_id = entry.room_id, participant
         try:
             run = self._desk.runs.enter(entry.event)
             self.record.note(session_id=str(run.session_id))
             self._desk.entered(self)
+            command = self._way_in(entry, participant, present=participant in room)
             self._desk.live.apply(entry.room_id, command, now_s=self._now_s())
         except Refused as refusal:
             self._left_room()
@@ -367,6 +366,36 @@ class Call:
             return
         self.record.note(join_at=self._desk.now(), participant_id=participant)
         self._do(self._flow.on_joined(room, participant, now_s=self._now_s()))
+
+    def _way_in(self, entry: PinEntry, participant: str, *, present: bool) -> Join | LinkPhone:
+        """How this caller enters: as somebody new, or as the telephone of somebody who is there already."""
+        number, caller = self.arrival.number, self.arrival.caller_e164
+        city, country = (number.city_en, number.country) if number else (None, None)
+        masked = None if caller is None else E164(caller).masked
+        rejoin_key = f"{caller} {entry.role}" if caller else None
+        if present:
+            return LinkPhone(
+                participant_id=participant,
+                city=city,
+                country=country,
+                number_masked=masked,
+                rejoin_key=rejoin_key,
+            )
+        return Join(
+            participant_id=participant,
+            name=entry.person_name or masked or "Phone caller",
+            role=entry.role,
+            via=Via.PHONE,
+            city=city,
+            country=country,
+            number_masked=masked,
+            rejoin_key=entry.seat_id or rejoin_key,
+        )
+
+    def replaced(self) -> None:
+        """The person called again with their own PIN; the newer call is their telephone."""
+        self._left_room()
+        self.hang_up("replaced")
 
     def _apply(self, command: ivr.Do) -> None:
         if self.room_id is None:
@@ -384,8 +413,9 @@ class Call:
             return
         room_id, participant = self.room_id, self.participant_id
         self._left_room()
+        leave = Leave(participant_id=participant, device=Via.PHONE)
         try:
-            self._desk.live.apply(room_id, Leave(participant_id=participant), now_s=self._now_s())
+            self._desk.live.apply(room_id, leave, now_s=self._now_s())
         except NoSuchRoom:
             return
 
@@ -414,10 +444,3 @@ class Call:
 
     def _now_s(self) -> float:
         return self._desk.loop.time()
-
-
-def _shown_name(caller_e164: str | None) -> str:
-    """How others see a caller: never with the whole number."""
-    if caller_e164 is None:
-        return "Phone caller"
-    return E164(caller_e164).masked

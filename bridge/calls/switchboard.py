@@ -126,8 +126,8 @@ class Switchboard:
 
     def _over(self, call: Call) -> None:
         self._calls.pop(call.leg, None)
-        if call.participant_id is not None:
-            self._people.pop(call.participant_id, None)
+        if call.participant_id is not None and self._people.get(call.participant_id) is call:
+            del self._people[call.participant_id]
 
     # The mixer.
 
@@ -159,12 +159,18 @@ class Switchboard:
 
     def _entered(self, call: Call) -> None:
         assert call.participant_id is not None
+        before = self._people.get(call.participant_id)
         self._people[call.participant_id] = call
+        if before is not None and before is not call:
+            before.replaced()
 
     def _on_room(self, run: Run, room: Room, happened: Sequence[e.RoomEvent]) -> None:
         for event in happened:
-            if isinstance(event, e.AudioChanged):
-                for participant in event.participant_ids:
+            if isinstance(event, e.AudioChanged | e.SoundChanged):
+                touched = (
+                    event.participant_ids if isinstance(event, e.AudioChanged) else {event.participant_id}
+                )
+                for participant in touched:
                     call = self._people.get(participant)
                     if call is not None and call.room_id == room.room_id:
                         call.hear(room, run.number)
