@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bridge.cdr.record import TEXT_CHARS_MAX, CallFacts
@@ -24,6 +24,11 @@ from database.types import UtcDateTime
 _LINE = String(TEXT_CHARS_MAX)
 _WORD = String(32)
 _UUID = String(36)
+
+#: Records that somebody should look at before they are billed: the end was not signalled, the call lasted
+#: over four hours, or its sound was below what G.107 calls acceptable to most (R 60, MOS 3.1). The text is
+#: the condition of a partial index, so queries must use these very words.
+SUSPICIOUS = "(end_basis <> 'bye' OR conn_ms > 14400000 OR mos_cq < 3.1)"
 
 
 class Cdr(Base):
@@ -35,6 +40,22 @@ class Cdr(Base):
         Index("ix_cdr_session_id_setup_at", "session_id", "setup_at"),
         Index("ix_cdr_account_id_setup_at", "account_id", "setup_at"),
         Index("ix_cdr_setup_at", "setup_at"),
+        # For searching; docs/rating.md says which question each one answers.
+        Index("ix_cdr_caller_e164", "caller_e164", postgresql_ops={"caller_e164": "text_pattern_ops"}),
+        Index("ix_cdr_called_e164", "called_e164", postgresql_ops={"called_e164": "text_pattern_ops"}),
+        Index("ix_cdr_caller_end", text("substr(caller_e164, length(caller_e164) - 3)")),
+        Index("ix_cdr_called_end", text("substr(called_e164, length(called_e164) - 3)")),
+        Index("ix_cdr_reason_slug_setup_at", "reason_slug", "setup_at"),
+        Index("ix_cdr_disposition_setup_at", "disposition", "setup_at"),
+        Index("ix_cdr_q850_setup_at", "q850", "setup_at"),
+        Index("ix_cdr_conn_ms", "conn_ms", "id"),
+        Index("ix_cdr_mos_cq", "mos_cq", "id"),
+        Index("ix_cdr_suspicious", "setup_at", "id",
+              sqlite_where=text(SUSPICIOUS), postgresql_where=text(SUSPICIOUS)),
+        Index("ix_cdr_end_at", "end_at", "id",
+              sqlite_where=text("billable = 1"), postgresql_where=text("billable")),
+        Index("ix_cdr_ingest_at", "ingest_at", "id",
+              sqlite_where=text("billable = 1"), postgresql_where=text("billable")),
     )
 
     id: Mapped[str] = mapped_column(_UUID, primary_key=True)

@@ -68,8 +68,8 @@ class CallSource(Protocol):
         """Billable calls with `end_at` in [start, end), ordered by end, a thousand in memory at a time."""
         ...
 
-    def unpriced(self, session: Session, *, limit: int) -> list[BillableCall]:
-        """Billable calls that have no current rating, oldest end first; those that wait in the unrated queue
-        are left out.
+    def unpriced(self, session: Session, *, since: datetime, limit: int) -> list[BillableCall]:
+        """Billable calls that reached the database since then, have no price and do not wait in the unrated
+        queue; the first to arrive first.
         """
         ...

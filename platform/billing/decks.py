@@ -151,8 +151,7 @@ class DeckTerms:
 class DeckIndex:
     """All rates of one version of a deck, by prefix. Never changes: a changed deck is another version."""
 
-    def __init__(self, terms: DeckTerms, rates: Iterable[Rate]) -> None:
-        self.terms = terms
+    def __init__(self, rates: Iterable[Rate]) -> None:
         self._by_key: dict[tuple[str, str], dict[str, list[Rate]]] = {}
         self._longest = 0
         for rate in rates:
