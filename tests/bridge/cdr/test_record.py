@@ -17,7 +17,7 @@ from bridge.cdr.spool import VERSION, Line, decode, encode
 from tests.bridge.cdr.support import T0, at, begun, ended
 
 SLUGS = [
-    "caller-hung-up", "event-ended", "kicked", "wrong-pin", "pin-timeout", "no-such-number",
+    "caller-hung-up", "event-ended", "kicked", "replaced", "wrong-pin", "pin-timeout", "no-such-number",
     "event-over", "event-locked", "event-full", "gateway-off", "not-allowed", "bridge-full",
     "pin-guessing", "caller-cancelled", "media-timeout", "node-crash", "worker-lost",
     "no-common-codec", "malformed", "server-error", "shutdown", "auth-failed", "removed",
