@@ -3,10 +3,10 @@
 Theory.  A browser's socket breaks for many reasons that are no goodbye: a reload, a change of network, a tab
 put to sleep. So a lost socket starts a time of grace; whoever is back within it was never away, and only
 when it runs out has the person left. One engine keeps all seats of the node: no clock, no timer of its own;
-its owner arms one timer for `deadline_s()` and calls `expired`.
+its owner arms one timer for `deadline_s()` and calls `due`.
 
 Deadlines are kept in the order in which they run out, which is that of the losses because all have the
-same grace: every operation is O(1), `expired` O(seats that expired).
+same grace: every operation is O(1), `due` O(seats that expired).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Seats:
     def connect(self, seat_id: str, *, now_s: float) -> bool:
         """The seat's socket is here; whether the seat is new (True) or came back or was here (False).
 
-        A seat whose grace has run out is new, even if nobody asked for `expired` meanwhile.
+        A seat whose grace has run out is new, even if nobody asked for `due` meanwhile.
         """
         until_s = self._lost.pop(seat_id, None)
         known = seat_id in self._connected or (until_s is not None and now_s < until_s)
@@ -56,10 +56,10 @@ class Seats:
         self._lost.pop(seat_id, None)
 
     def deadline_s(self) -> float | None:
-        """When `expired` has something to tell next; None: not as things are."""
+        """When `due` has something to tell next; None: not as things are."""
         return next(iter(self._lost.values()), None)
 
-    def expired(self, *, now_s: float) -> list[str]:
+    def due(self, *, now_s: float) -> list[str]:
         """Seats whose grace has run out, the longest gone first; they are forgotten."""
         gone = []
         for seat_id, until_s in self._lost.items():

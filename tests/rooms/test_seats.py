@@ -18,7 +18,7 @@ def test_back_within_the_grace_is_never_away() -> None:
     assert seats.deadline_s() == 10 + SEAT_GRACE_S
     assert not seats.connect("a", now_s=29.9)
     assert seats.deadline_s() is None
-    assert seats.expired(now_s=1000) == []
+    assert seats.due(now_s=1000) == []
 
 
 def test_gone_when_the_grace_is_over() -> None:
@@ -26,8 +26,8 @@ def test_gone_when_the_grace_is_over() -> None:
     for number, seat in enumerate("abc"):
         seats.connect(seat, now_s=0)
         seats.disconnect(seat, now_s=number)
-    assert seats.expired(now_s=19.9) == []
-    assert seats.expired(now_s=21) == ["a", "b"]
+    assert seats.due(now_s=19.9) == []
+    assert seats.due(now_s=21) == ["a", "b"]
     assert "a" not in seats
     assert seats.connect("c", now_s=22.1), "too late, even though nobody asked for the expired"
     assert len(seats) == 1
@@ -56,7 +56,7 @@ def test_any_order_agrees_with_the_plain_rule(steps: list[tuple[str, str, float]
     for seat, what, wait_s in steps:
         now_s += wait_s
         gone = {who for who, at in lost_at.items() if at is not None and at + SEAT_GRACE_S <= now_s}
-        assert set(seats.expired(now_s=now_s)) == gone
+        assert set(seats.due(now_s=now_s)) == gone
         for who in gone:
             del lost_at[who]
         if what == "in":
