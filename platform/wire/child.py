@@ -38,7 +38,7 @@ C = TypeVar("C", bound=msgspec.Struct)
 E = TypeVar("E")
 
 
-class Decoder(Protocol[E]):  # type: ignore[misc]  # list is invariant, and so is this
+class Decoder(Protocol[E]):
     """What `msgspec.msgpack.Decoder(list[Event])` is."""
 
     def decode(self, data: bytes, /) -> list[E]: ...

@@ -127,18 +127,23 @@ class WebRtcClient:
         if not self.ready:
             raise Unavailable("the WebRTC process is starting")
         state = self._peers.setdefault(peer, _Peer())
-        if not state.alive:
-            state.alive = True
-            self._child.send(p.Listen(peer, state.listen))
-            self._child.send(p.Speak(peer, state.speak))
+        fresh, state.alive = not state.alive, True
         request, self._next_request = self._next_request, self._next_request + 1
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._requests[request] = answer
-        self._child.send(p.Offer(request, peer, sdp))
+        self._child.send(
+            p.Offer(request=request, peer=peer, sdp=sdp, listen=state.listen, speak=state.speak)
+        )
         try:
             return await asyncio.wait_for(answer, OFFER_S)
         except TimeoutError:
+            self._child.send(p.ClosePeer(peer))
+            state.alive = False
             raise Unavailable("the WebRTC process did not answer in time") from None
+        except (BadOffer, Unavailable):
+            if fresh:
+                state.alive = False
+            raise
         finally:
             self._requests.pop(request, None)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 from aiortc.rtcdtlstransport import RTCCertificate
@@ -71,19 +72,23 @@ class Core:
         """Carry out a command; offers and sources are answered by events."""
         match command:
             case p.Offer():
-                self._run(self._offer(command))
+                self._offer(command)
             case p.OpenSource():
-                self._run(self._open(command))
+                source = Source(
+                    command.source,
+                    mixer=(command.mixer_ip, command.mixer_port),
+                    counters=self._counters,
+                )
+                self._sources[command.source] = source
+                self._run(self._open(source, command))
             case p.CloseSource():
-                source = self._sources.pop(command.source, None)
-                if source is not None:
-                    for peer in self._peers.values():
-                        peer.forget_source(source)
-                    source.close()
+                self._forget(command.source)
             case p.Listen():
-                self._peer(command.peer).listen(self._source(command.source))
+                if (peer := self._peers.get(command.peer)) is not None:
+                    peer.listen(self._source(command.source))
             case p.Speak():
-                self._peer(command.peer).speak(self._source(command.source))
+                if (peer := self._peers.get(command.peer)) is not None:
+                    peer.speak(self._source(command.source))
             case p.ClosePeer():
                 closed = self._peers.pop(command.peer, None)
                 if closed is not None:
@@ -91,8 +96,15 @@ class Core:
             case p.Configure() | p.Stop():
                 raise AssertionError(command)
 
-    def _run(self, work: object) -> None:
-        task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]
+    def _forget(self, number: int) -> None:
+        source = self._sources.pop(number, None)
+        if source is not None:
+            for peer in self._peers.values():
+                peer.forget_source(source)
+            source.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -101,45 +113,49 @@ class Core:
         if not task.cancelled() and task.exception() is not None:
             log.error("command failed", exc_info=task.exception())
 
-    def _peer(self, number: int) -> Peer:
-        peer = self._peers.get(number)
-        if peer is None:
-            peer = self._peers[number] = Peer(
-                number, network=self._network, counters=self._counters, tell=self._tell
-            )
-        return peer
-
     def _source(self, number: int | None) -> Source | None:
         return None if number is None else self._sources.get(number)
 
-    async def _offer(self, command: p.Offer) -> None:
-        known = command.peer in self._peers
+    def _offer(self, command: p.Offer) -> None:
+        peer = self._peers.get(command.peer)
+        fresh = peer is None or peer.state == "closed"
+        if peer is None:
+            if len(self._peers) >= self._capacity:
+                reason = f"all {self._capacity} places for browsers are taken"
+                self._tell(p.OfferRefused(command.request, reason, False))
+                return
+            peer = self._peers[command.peer] = Peer(
+                command.peer, network=self._network, counters=self._counters, tell=self._tell
+            )
+        if fresh:
+            peer.listen(self._source(command.listen))
+            peer.speak(self._source(command.speak))
+        self._run(self._answer(peer, command))
+
+    async def _answer(self, peer: Peer, command: p.Offer) -> None:
         try:
-            if not known and len(self._peers) >= self._capacity:
-                raise Unavailable(f"all {self._capacity} places for browsers are taken")
-            answer = await self._peer(command.peer).offer(command.sdp)
+            answer = await peer.offer(command.sdp)
         except (BadOffer, Unavailable, OSError) as exc:
-            theirs = isinstance(exc, BadOffer)
-            self._tell(p.OfferRefused(command.request, str(exc), theirs))
+            self._tell(p.OfferRefused(command.request, str(exc), isinstance(exc, BadOffer)))
         except Exception:
             log.exception("offer failed")
             self._tell(p.OfferRefused(command.request, "The offer could not be answered.", True))
         else:
             self._tell(p.Answer(command.request, answer))
             return
-        if not known and (peer := self._peers.pop(command.peer, None)) is not None:
+        if peer.state == "new" and self._peers.get(command.peer) is peer:
+            del self._peers[command.peer]
             await peer.close()
 
-    async def _open(self, command: p.OpenSource) -> None:
-        source = Source(command.source, mixer=(command.mixer_ip, command.mixer_port), counters=self._counters)
-        self._sources[command.source] = source  # commands that follow may name it
+    async def _open(self, source: Source, command: p.OpenSource) -> None:
         try:
             ip, port = await source.open(command.ip, command.port)
         except (Unavailable, OSError) as exc:
-            self._sources.pop(command.source, None)
+            if self._sources.get(command.source) is source:
+                self._forget(command.source)
             self._tell(p.SourceFailed(command.source, str(exc)))
             return
-        if self._sources.get(command.source) is not source:
+        if self._sources.get(command.source) is not source:  # closed meanwhile
             source.close()
             return
         self._tell(p.SourcePort(command.source, ip, port))

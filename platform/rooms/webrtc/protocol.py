@@ -33,10 +33,14 @@ class Configure(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     capacity: int
 
 
-class Offer(msgspec.Struct, frozen=True, tag=True):
+class Offer(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """listen, speak: what the peer hears and feeds, for a peer that is not there yet."""
+
     request: int
     peer: int
     sdp: str
+    listen: int | None
+    speak: int | None
 
 
 class OpenSource(msgspec.Struct, frozen=True, tag=True):
