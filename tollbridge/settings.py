@@ -272,7 +272,7 @@ class Settings(WebSettings):
     def _http_host(cls, value: Any) -> Any:
         return value.strip().removeprefix("[").removesuffix("]") if isinstance(value, str) else value
 
-    @field_validator("rtp_ports", mode="before")
+    @field_validator("rtp_ports", "webrtc_ports", mode="before")
     @classmethod
     def _ports(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -49,6 +49,14 @@ class WebSettings(BaseModel):
         description="Public IP address that browsers are told when this machine is behind one-to-one NAT. "
         "Default: the addresses of its network cards.",
     )
+    webrtc_ports: tuple[int, int] | None = Field(
+        default=None,
+        description="First and last UDP port for browsers, as `50000-50999`: one for each browser and "
+        "address of `media_bind`. Default: any free one.",
+    )
+    max_browsers: int = Field(
+        default=500, ge=1, le=100_000, description="Browsers with sound at one time on this machine."
+    )
     sockets_per_address: int = Field(
         default=50,
         ge=1,

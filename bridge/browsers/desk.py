@@ -8,13 +8,11 @@ come back, and its sound begin anew, as often as the network likes.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
-from rooms.webrtc.client import WebRtcClient
 
 from bridge.browsers.sources import Sources
 from bridge.browsers.visit import LINGER_S, NOTHING, Visit, Way
@@ -37,9 +35,9 @@ from rooms.modes import Role, Via
 from rooms.room import Room
 from rooms.seats import Seats
 from rooms.webrtc import protocol as w
+from rooms.webrtc.client import Told, WebRtcClient
 
 _log = structlog.get_logger(__name__)
-_FINGERPRINT = re.compile(r"^a=fingerprint:\s*(\S.*?)\s*$", re.MULTILINE)
 
 
 class BrowserDesk:
@@ -100,7 +98,9 @@ class BrowserDesk:
             self._live.apply(visitor.room_id, join, now_s=self._loop.time())
         now = self._now()
         record = Record(self._facts(visitor, run, now), self._cdrs)
-        self._visits[visitor.seat_id] = Visit(visitor=visitor, run=run, record=record)
+        peer, self._next_peer = self._next_peer, self._next_peer + 1
+        visit = Visit(visitor=visitor, run=run, record=record, peer=peer)
+        self._visits[visitor.seat_id] = self._by_peer[peer] = visit
         self.visits_total += 1
         self._seats.connect(visitor.seat_id, now_s=self._loop.time())
         self._arm()
@@ -155,31 +155,21 @@ class BrowserDesk:
             self._out(visit, "caller-hung-up", HangupParty.CALLER)
 
     async def offer(self, seat_id: str, sdp: str) -> str:
-        """The answer to a browser's offer. Raises BadOffer, and Refused when the seat is in no room."""
+        """The answer to a browser's offer.
+
+        Raises BadOffer, Unavailable, and Refused when the seat is in no room.
+        """
         visit = self._visits.get(seat_id)
         if visit is None:
             raise Refused("not-in-room")
-        found = _FINGERPRINT.search(sdp)
-        fingerprint = "" if found is None else found[1]
-        if visit.peer is not None and visit.fingerprint != fingerprint:
-            self._drop_peer(visit)  # the page was loaded anew
-        if visit.peer is None:
-            visit.peer, self._next_peer = self._next_peer, self._next_peer + 1
-            self._by_peer[visit.peer] = visit
-        visit.fingerprint = fingerprint
-        peer = visit.peer
-        try:
-            return await self._webrtc.offer(peer, sdp)
-        except Exception:
-            if visit.peer == peer and not visit.connected:
-                self._drop_peer(visit)
-            raise
+        return await self._webrtc.offer(visit.peer, sdp)
 
     async def stop_sound(self, seat_id: str) -> None:
         """The browser's sound ends; the person stays."""
         visit = self._visits.get(seat_id)
-        if visit is not None and visit.peer is not None:
-            self._drop_peer(visit)
+        if visit is not None:
+            self._webrtc.close(visit.peer)
+            self._silent(visit)
 
     def ice_servers(self) -> list[dict[str, Any]]:
         """STUN and TURN servers for pages."""
@@ -187,7 +177,7 @@ class BrowserDesk:
 
     # The WebRTC process.
 
-    def on_webrtc(self, event: w.Event) -> None:
+    def on_webrtc(self, event: Told) -> None:
         """An event from the WebRTC process."""
         match event:
             case w.PeerState():
@@ -200,7 +190,7 @@ class BrowserDesk:
                         visit.record.note(codec="opus")
                     self._web_sound(visit, on=True)
                 elif event.state == "closed":
-                    self._drop_peer(visit)
+                    self._silent(visit)
                 elif event.state == "failed":
                     self._web_sound(visit, on=False)
             case w.PeerStats():
@@ -222,12 +212,9 @@ class BrowserDesk:
         self._apply(visit.visitor.room_id, c.WebSound(participant_id=visit.visitor.seat_id, on=on))
         self._plan(visit)
 
-    def _drop_peer(self, visit: Visit) -> None:
-        if visit.peer is None:
-            return
-        self._webrtc.close(visit.peer)
-        del self._by_peer[visit.peer]
-        visit.peer, visit.connected, visit.told, visit.way = None, False, (None, None), None
+    def _silent(self, visit: Visit) -> None:
+        """The browser's connection is gone; a new one may follow."""
+        visit.connected = False
         self._web_sound(visit, on=False)
 
     # The mixer.
@@ -316,11 +303,9 @@ class BrowserDesk:
         self._seats.forget(visit.visitor.seat_id)
         if visit.linger is not None:
             visit.linger.cancel()
-        if visit.peer is not None:
-            self._webrtc.close(visit.peer)
-            del self._by_peer[visit.peer]
-            visit.peer = None
         self._plan(visit)
+        self._webrtc.close(visit.peer)
+        del self._by_peer[visit.peer]
         visit.record.close(
             slug=slug,
             at=self._now(),

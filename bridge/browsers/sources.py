@@ -11,11 +11,11 @@ import asyncio
 from dataclasses import dataclass
 
 import structlog
-from rooms.webrtc.client import WebRtcClient
 
 from bridge.mixer.client import MixerClient, NoPortsError
 from bridge.mixer.legs import L16
 from rooms.errors import Refused
+from rooms.webrtc.client import WebRtcClient
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +64,8 @@ class Sources:
         return len(self._by_number)
 
     async def own(self) -> Source:
-        """A leg for one person; place it in the mixer before use. Raises Refused when no leg is free."""
+        """A leg for one person; place it in the mixer before use. Raises Refused when no leg is free,
+        Unavailable."""
         return await self._open(None)
 
     async def shared(self, hearing: Hearing) -> Source:
@@ -94,7 +95,7 @@ class Sources:
         number, self._next = self._next, self._next + 1
         source = Source(number, leg, ip, port, hearing)
         try:
-            end_ip, end_port = await self._webrtc.open_source(number, mixer_ip=ip, mixer_port=port)
+            end_ip, end_port = await self._webrtc.open_source(number, ip, port)
         except BaseException:
             self._mixer.close(leg)
             raise

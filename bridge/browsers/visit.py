@@ -11,7 +11,7 @@ presenter always; meanwhile the microphone goes nowhere, and what they hear is t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -23,6 +23,7 @@ from bridge.mixer.client import MixerClient
 from rooms.errors import Refused
 from rooms.gate import Visitor
 from rooms.modes import Hear
+from rooms.webrtc.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -55,11 +56,10 @@ class Visit:
     visitor: Visitor
     run: Run
     record: Record
-    peer: int | None = None
-    fingerprint: str = ""
+    peer: int
+    """What the WebRTC process calls this browser, through all its connections."""
     connected: bool = False
-    way: Way | None = NOTHING
-    """None: not known, because the browser's sound began anew."""
+    way: Way = NOTHING
     wanted: Way = NOTHING
     spoke_s: float = -1e9
     """When they could last speak."""
@@ -68,18 +68,16 @@ class Visit:
     over: bool = False
     task: asyncio.Task[None] | None = None
     linger: asyncio.TimerHandle | None = None
-    told: tuple[int | None, int | None] = field(default=(None, None))
-    """What the WebRTC process was last told: listen to, speak to."""
 
     async def follow(self, sources: Sources, mixer: MixerClient, peers: Peers) -> None:
         """Bring what is to what is wanted."""
         while self.way != self.wanted:
-            wanted, peer = self.wanted, self.peer
+            wanted = self.wanted
             try:
                 await self._go(wanted, sources, mixer, peers)
-            except (Refused, OSError) as exc:
+            except (Refused, Unavailable) as exc:
                 _log.warning("browser_without_sound", room_id=self.visitor.room_id, error=str(exc))
-            self.way = wanted if self.peer == peer else None
+            self.way = wanted
         if not self.wanted.own and self.own is not None:
             sources.release(self.own)
             self.own = None
@@ -92,27 +90,22 @@ class Visit:
             if self.own is None:
                 self.own = await sources.own()
             mixer.place(self.own.leg, room=self.run.number, speak=wanted.speak, hear=wanted.hear.value)
-            self._tell(peers, self.own.number, self.own.number if wanted.speak else None)
+            peers.speak(self.peer, self.own.number if wanted.speak else None)
+            peers.listen(self.peer, self.own.number)
+        elif self.over:
+            pass  # the WebRTC process has forgotten them already
         elif wanted.hear is Hear.SILENCE:
-            self._tell(peers, None, None)
+            peers.speak(self.peer, None)
+            peers.listen(self.peer, None)
         else:
+            peers.speak(self.peer, None)
             hearing = MUSIC if wanted.hear is Hear.MUSIC else Hearing(self.run.number)
             before = self.shared
             if before is None or before.shared != hearing:
-                self._tell(peers, self.told[0], None)  # what they say goes nowhere from now on
                 self.shared = await sources.shared(hearing)
                 if before is not None:
                     sources.release(before)
             assert self.shared is not None
-            self._tell(peers, self.shared.number, None)
+            peers.listen(self.peer, self.shared.number)
         if self.own is not None and not wanted.own:
             mixer.place(self.own.leg, room=None, speak=False, hear="silence")
-
-    def _tell(self, peers: Peers, listen: int | None, speak: int | None) -> None:
-        if self.peer is None or self.told == (listen, speak):
-            return
-        if self.told[1] != speak:
-            peers.speak(self.peer, speak)
-        if self.told[0] != listen:
-            peers.listen(self.peer, listen)
-        self.told = (listen, speak)

@@ -67,7 +67,7 @@ class WebRtcClient:
             servers=list(servers),
             capacity=capacity,
         )
-        self._on_event = on_event
+        self.on_event = on_event
         self._sources: dict[int, _Source] = {}
         self._peers: dict[int, _Peer] = {}
         self._requests: dict[int, asyncio.Future[str]] = {}
@@ -216,7 +216,7 @@ class WebRtcClient:
         for number, state in list(self._peers.items()):
             if state.alive:
                 state.alive = False
-                self._on_event(p.PeerState(number, "closed"))
+                self.on_event(p.PeerState(number, "closed"))
 
     def _fail_waiting(self, reason: str) -> None:
         opening = [source.opening for source in self._sources.values()]
@@ -250,10 +250,10 @@ class WebRtcClient:
                     state = self._peers.get(event.peer)
                     if state is not None:
                         state.alive = event.state != "closed"
-                        self._on_event(event)
+                        self.on_event(event)
                 case p.PeerStats():
                     if event.peer in self._peers:
-                        self._on_event(event)
+                        self.on_event(event)
 
     def _opened(self, event: p.SourcePort) -> None:
         source = self._sources.get(event.source)
@@ -265,4 +265,4 @@ class WebRtcClient:
             if not opening.done():
                 opening.set_result((event.ip, event.port))
         elif before != event.port:
-            self._on_event(event)
+            self.on_event(event)
