@@ -68,7 +68,3 @@ class HoldResolvedError(LedgerError):
 
 class FutureStatementError(LedgerError):
     """A statement up to a moment that has not come could still change."""
-
-
-class UnpostableSessionError(LedgerError):
-    """The calls of one session belong to two accounts, or are rated in two currencies."""

@@ -106,10 +106,10 @@ class Hold(Base):
 
 
 class UsagePosting(Base):
-    """One charge for a session: its lines, what they sum to, and what was posted.
+    """One charge for a session, or for a call outside one: its lines, their sum, and what was posted.
 
-    `transaction_id` is None when there was nothing to post (all lines cost 0). `current` falls when the
-    charge is reversed.
+    `scope` is the session's id, or `call-` and the call's. `transaction_id` is None when there was nothing
+    to post (all lines cost 0). `current` falls when the charge is reversed.
     """
 
     __tablename__ = "usage_posting"
@@ -157,15 +157,14 @@ class UsageLine(Base):
     current: Mapped[bool]
 
 
-class UsageSession(Base):
-    """Work: a session whose calls are to be charged when `due_at` has come; kept afterwards as its state."""
+class UsageWork(Base):
+    """Work: calls of one scope that are to be charged when `due_at` has come. `due_at` None: all is done."""
 
-    __tablename__ = "usage_session"
-    __table_args__ = (Index("ix_usage_session_state_due_at", "state", "due_at"),)
+    __tablename__ = "usage_work"
+    __table_args__ = (Index("ix_usage_work_due_at", "due_at"),)
 
-    session_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    state: Mapped[str] = mapped_column(String(16))
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version: Mapped[int]
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[int | None] = mapped_column(BigInteger)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tries: Mapped[int]
     fault: Mapped[str | None] = mapped_column(String(255))

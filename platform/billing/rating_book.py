@@ -73,8 +73,11 @@ class RatingBook:
         *,
         shelf: DeckShelf | None = None,
         currency_of: Callable[[Session, int], str] | None = None,
+        on_priced: Callable[[Session, Sequence[BillableCall], datetime], None] | None = None,
     ) -> None:
+        """`on_priced` is told, in the same transaction, which calls got their first price."""
         self.source = source
+        self._on_priced = on_priced
         self._shelf = shelf or DeckShelf()
         self._currency_of = currency_of or _profile_currency
 
@@ -122,6 +125,8 @@ class RatingBook:
         new = [call for call in billable.values() if call.cdr_id not in done]
         prices, waiting = self.price(session, new)
         insert_ratings(session, [row_of(price, version=1, reason=FIRST, now=now, by=by) for price in prices])
+        if prices and self._on_priced is not None:
+            self._on_priced(session, [price.call for price in prices], now)
         self._leave_queue(session, [*done, *(price.call.cdr_id for price in prices)])
         self._queue(session, waiting, now=now)
         return BatchResult(rated=len(prices), already=len(done), unrated=len(waiting))

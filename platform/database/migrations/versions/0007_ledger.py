@@ -135,16 +135,15 @@ def _holds() -> None:
 
 def _usage() -> None:
     op.create_table(
-        "usage_session",
-        sa.Column("session_id", sa.BigInteger(), nullable=False, autoincrement=False),
-        sa.Column("state", sa.String(16), nullable=False),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        "usage_work",
+        sa.Column("scope", sa.String(64), nullable=False),
+        sa.Column("session_id", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("fault", sa.String(255), nullable=True),
-        sa.PrimaryKeyConstraint("session_id", name="pk_usage_session"),
+        sa.PrimaryKeyConstraint("scope", name="pk_usage_work"),
     )
-    op.create_index("ix_usage_session_state_due_at", "usage_session", ["state", "due_at"])
+    op.create_index("ix_usage_work_due_at", "usage_work", ["due_at"])
     op.create_table(
         "usage_posting",
         sa.Column("id", _BIG_ID, nullable=False),
@@ -252,7 +251,7 @@ def _guard_postgresql() -> None:
 
 
 def downgrade() -> None:
-    for table in ("usage_line", "usage_posting", "usage_session", "ledger_hold", "ledger_entry",
+    for table in ("usage_line", "usage_posting", "usage_work", "ledger_hold", "ledger_entry",
                   "ledger_transaction", "ledger_account"):  # fmt: skip
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
