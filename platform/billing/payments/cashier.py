@@ -23,7 +23,7 @@ from billing.payments import amounts, cards, charges, checkouts, refunds
 from billing.payments.charges import Notify, Work
 from billing.payments.checkouts import CheckoutRequest
 from billing.payments.errors import GatewayAwayError, GatewayError, GatewayRefusedError, NotPossibleError
-from billing.payments.gateway import ChargeOutcome, CheckoutOpen, CheckoutWish, PaymentGateway, Unknown
+from billing.payments.gateway import ChargeOutcome, CheckoutWish, PaymentGateway, Unknown
 from billing.payments.models import Checkout, Refund
 
 _log = structlog.get_logger(__name__)
@@ -148,8 +148,6 @@ class Cashier:
                 _log.warning("checkout_unanswered", psp=checkout.psp, error=type(exc).__name__)
         self._at("checkout-asked")
         with self._sessions.begin() as session:
-            if isinstance(state, CheckoutOpen) and now < checkout.expires_at:
-                return checkout.state
             return checkouts.looked(session, checkout.id, state, now=now)
 
     def remove_card(self, account_id: int, card_id: int, *, now: datetime) -> None:
