@@ -88,19 +88,19 @@ def upgrade() -> None:
         sa.Column("key", sa.String(120), nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("covered", sa.BigInteger(), nullable=False),
+        sa.Column("usage_tx", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("reason", sa.String(64), nullable=False),
         sa.Column("soft_declines", sa.Integer(), nullable=False),
         sa.Column("next_try_at", UtcDateTime(), nullable=True),
-        sa.Column("merged_into", sa.Integer(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_payment_charge"),
-        sa.CheckConstraint("amount > 0", name="ck_payment_charge_amount"),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_payment_charge_account_id_account"),
-        sa.ForeignKeyConstraint(
-            ["merged_into"], ["payment_charge.id"], name="fk_payment_charge_merged_into_payment_charge"
+        sa.CheckConstraint(
+            "amount > 0 AND covered >= 0 AND covered <= amount", name="ck_payment_charge_amount"
         ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_payment_charge_account_id_account"),
         sa.UniqueConstraint("key", name="uq_payment_charge_key"),
         sqlite_autoincrement=True,
     )
