@@ -25,8 +25,14 @@ _ELSEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
 @contextlib.asynccontextmanager
 async def browser_parts(
     settings: Settings, *, mixer: MixerClient, live: LiveRooms, runs: Runs, cdrs: CdrStore
-) -> AsyncIterator[tuple[BrowserDesk, WebRtcClient]]:
-    """The parts, started; they are stopped on the way out. Raises rooms.webrtc.errors.Unavailable."""
+) -> AsyncIterator[tuple[BrowserDesk, WebRtcClient] | None]:
+    """The parts, started, or None when there are to be no browsers; they are stopped on the way out.
+
+    Raises rooms.webrtc.errors.Unavailable.
+    """
+    if settings.max_browsers == 0:
+        yield None
+        return
     told: list[Told] = []
     client = WebRtcClient(
         on_event=told.append,

@@ -13,6 +13,7 @@ import gc
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -43,17 +44,21 @@ from database.errors import DatabaseError
 from database.types import now_utc
 from events.directory import PinDirectory
 from events.session_book import SessionBook
+from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
+from rooms.webrtc.errors import Unavailable
 from tollbridge import __version__, logs
 from tollbridge.banner import Banner
+from tollbridge.browser_wiring import browser_parts
 from tollbridge.first_run import FirstRun, seed
 from tollbridge.metrics import BridgeCollector, Parts
+from tollbridge.secret import signing_key
 from tollbridge.settings import Settings
 from tollbridge.stores import Stores, open_stores
 from tollbridge.trunk_settings import TrunkSettings
 from tollbridge.twilio_wiring import twilio_parts
 from web.app import create_app
-from web.services import Gateway, Health, Services
+from web.services import Gateway, Health, NoBrowsers, Services
 
 _log = structlog.get_logger(__name__)
 
@@ -144,6 +149,13 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
             now=now_utc,
         )
         stack.callback(runs.close)
+        loop = asyncio.get_running_loop()
+        feed = RoomFeed(live, first_seq=time.time_ns() // 1_000_000, unix_offset_s=time.time() - loop.time())
+        stack.callback(feed.close)
+        try:
+            secret = signing_key(settings)
+        except OSError as exc:
+            raise StartError(str(exc)) from exc
         hear: list[p.Event] = []
         mixer = MixerClient(
             addresses=list(settings.media_binds),
@@ -194,6 +206,20 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         except SipConfigError as exc:
             raise StartError(str(exc)) from exc
         stack.push_async_callback(asyncio.to_thread, sip.stop)
+        try:
+            browsers = await stack.enter_async_context(
+                browser_parts(settings, mixer=mixer, live=live, runs=runs, cdrs=cdrs)
+            )
+        except Unavailable as exc:
+            raise StartError(str(exc)) from exc
+        if browsers is not None:
+            on_browsers = browsers[0].on_mixer
+
+            def on_mixer(event: p.Event) -> None:
+                switchboard.on_mixer(event)
+                on_browsers(event)
+
+            mixer.on_event = on_mixer
         twilio = await stack.enter_async_context(
             twilio_parts(settings, switchboard=switchboard, mixer=mixer, book=book, sessions=stores.sessions)
         )
@@ -233,10 +259,14 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 sessions=stores.sessions,
                 readers=stores.readers,
                 live=live,
+                feed=feed,
                 directory=directory,
                 registry=registry,
                 version=__version__,
                 public_url=settings.web_address,
+                secret=secret,
+                sockets_per_address=settings.sockets_per_address,
+                gate=NoBrowsers() if browsers is None else browsers[0],
                 gateways=_gateways(book),
                 health=health,
                 clock=asyncio.get_running_loop().time,

@@ -55,7 +55,10 @@ class WebSettings(BaseModel):
         "address of `media_bind`. Default: any free one.",
     )
     max_browsers: int = Field(
-        default=500, ge=1, le=100_000, description="Browsers with sound at one time on this machine."
+        default=500,
+        ge=0,
+        le=100_000,
+        description="Browsers with sound at one time on this machine; 0: telephones only.",
     )
     sockets_per_address: int = Field(
         default=50,

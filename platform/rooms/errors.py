@@ -19,6 +19,7 @@ REASONS: dict[str, str] = {
     "event-over": "The event is over.",
     "has-floor": "This participant has the floor already.",
     "is-presenter": "Presenters speak without the floor and without a question.",
+    "no-browsers": "Only telephones can join here.",
     "no-questions": "Nobody is waiting with a question.",
     "not-in-qa": "The floor can be given in Q&A mode only.",
     "not-in-room": "There is no such participant in the room.",

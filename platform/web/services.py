@@ -73,7 +73,7 @@ class Services:
     """Parts that routes use.
 
     `secret` signs cookies. `sockets_per_address`: room pages open at one time from one address. `feed` and
-    `gate` are what room pages live on; without them no page gets into a room. `live` is
+    `gate` are what room pages live on. `live` is
     touched on the event loop's thread only. `readers` makes read-only sessions. `health` must
     return at once; the database is checked by the web side itself. `now` is the wall clock, `clock`
     monotonic seconds, the one that `live` is run with.
@@ -90,8 +90,6 @@ class Services:
     public_url: str
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     sockets_per_address: int = 50
-    feed: RoomFeed | None = None
-    gate: WebGate | None = None
     gateways: Sequence[Gateway] = ()
     health: Callable[[], Health] = lambda: Health(checks={})
     now: Callable[[], datetime] = now_utc

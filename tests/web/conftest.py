@@ -16,6 +16,7 @@ from accounts.service import create_account
 from database.engine import make_sessions
 from database.types import now_utc
 from events.directory import PinDirectory
+from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
 from web.app import create_app
 from web.services import Gateway, Services
@@ -53,10 +54,12 @@ class House:
 @pytest.fixture
 def house(engine: Engine, sessions: sessionmaker[Session]) -> Iterator[House]:
     readers = make_sessions(engine, read_only=True)
+    live = LiveRooms()
     services = Services(
         sessions=sessions,
         readers=readers,
-        live=LiveRooms(),
+        live=live,
+        feed=RoomFeed(live),
         directory=PinDirectory(readers),
         registry=CollectorRegistry(),
         version="1.2.3",

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from database.engine import make_sessions
 from events.directory import PinDirectory
+from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
 from tests.web.conftest import PARIS
-from web import errors
+from web import errors, lists
 from web.services import Services
 from web.site.errors import error_page
 from web.site.routes import router
@@ -25,6 +26,7 @@ def create_site(services: Services) -> FastAPI:
     """The pages alone, with their errors."""
     app = FastAPI(title="Tollbridge", description="An API.", docs_url=None, redoc_url=None)
     app.state.services = services
+    app.include_router(lists.router)
     app.include_router(router)
     errors.install(app, page=error_page)
     return app
@@ -33,10 +35,12 @@ def create_site(services: Services) -> FastAPI:
 @pytest.fixture
 def services(engine: Engine, sessions: sessionmaker[Session]) -> Services:
     readers = make_sessions(engine, read_only=True)
+    live = LiveRooms()
     return Services(
         sessions=sessions,
         readers=readers,
-        live=LiveRooms(),
+        live=live,
+        feed=RoomFeed(live),
         directory=PinDirectory(readers),
         registry=CollectorRegistry(),
         version="1.2.3",
