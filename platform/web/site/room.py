@@ -1,0 +1,69 @@
+"""The room page: `GET /rooms/{url_name}`, for whoever has a ticket of the event; others go to the entrance.
+
+The page carries the frame, the words and the numbers to dial. Everything about the room itself comes over
+the live socket (docs/live-socket.md), so that this page is as fast for 500 people as for two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from events.fields import AccessType
+from events.models import Event
+from events.service import find_event
+from rooms.modes import Role
+from web.access import AllServices, Reader
+from web.errors import not_found
+from web.join_routes import ticket_of
+from web.site.dialin import numbers_json, zone_countries
+from web.site.render import render
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomPage:
+    """What room.html shows. `event_pin`: the telephone PIN a presenter may hand out, or None."""
+
+    event_name: str
+    role: str
+    socket_path: str
+    join_path: str
+    lobby_description: str
+    event_pin: str | None
+    gateways: list[dict[str, Any]]
+    zone_countries: Mapping[str, str]
+
+
+@router.get("/rooms/{url_name}")
+def room(request: Request, url_name: str, services: AllServices, session: Reader) -> Response:
+    event = find_event(session, url_name)
+    if event is None:
+        raise not_found("page")
+    ticket = ticket_of(dict(request.cookies), event.id, services)
+    if ticket is None or event.url_name != url_name:
+        # A ticket is for the event; the entrance knows its address and finds the name on the ticket.
+        return RedirectResponse(f"/{event.url_name}", status_code=303)
+    page = RoomPage(
+        event_name=event.name,
+        role=ticket.role.value,
+        socket_path=f"/rooms/{event.url_name}/socket",
+        join_path=f"/{event.url_name}",
+        lobby_description=event.lobby_description if event.lobby_enabled else "",
+        event_pin=_event_pin(event) if ticket.role is Role.PRESENTER else None,
+        gateways=numbers_json(services.gateways),
+        zone_countries=zone_countries(services.gateways),
+    )
+    return render(request, "room.html", page)
+
+
+def _event_pin(event: Event) -> str | None:
+    """The PIN that lets participants in by telephone. None for events with tokens: it would bypass them."""
+    if event.access_type == AccessType.TOKEN:
+        return None
+    return next((pin.pin for pin in event.pins if pin.role == Role.PARTICIPANT and pin.joinable), None)

@@ -1,0 +1,51 @@
+/* Which dial-in numbers are nearest to this visitor. Pure, but for `visitorPlace`, which reads the browser.
+ *
+ * The time zone says best where a person is (a Frenchman in Lisbon dials Lisbon), then the region of the
+ * browser's language, then the language itself, then the same part of the world. Only zones of countries
+ * with numbers are needed: for all others the continent in the zone's name decides. The server sends the
+ * table (IANA's zone → country), so that it is nowhere twice.
+ */
+
+/** Where the visitor seems to be: {country, language, continent}, each null when unknown. */
+export function visitorPlace({ zone, languages, zoneCountries }) {
+  const region = languages.map((tag) => /[-_]([A-Z]{2})\b/.exec(tag)?.[1]).find(Boolean) ?? null;
+  return {
+    country: zoneCountries[zone] ?? region,
+    language: languages[0]?.slice(0, 2).toLowerCase() ?? null,
+    continent: zone?.split("/")[0] ?? null,
+  };
+}
+
+/** Numbers, nearest first; within the same distance in the order given. */
+export function nearestFirst(gateways, place) {
+  const distance = (gateway) => {
+    if (gateway.country === place.country) return 0;
+    const far = gateway.continent !== null && gateway.continent === place.continent ? 1 : 2;
+    return far * 2 - (gateway.language === place.language ? 1 : 0);
+  };
+  return gateways
+    .map((gateway, at) => ({ gateway, at, far: distance(gateway) }))
+    .sort((a, b) => a.far - b.far || a.at - b.at)
+    .map(({ gateway }) => gateway);
+}
+
+/** The visitor's place as this browser tells it. */
+export function placeHere(zoneCountries) {
+  return visitorPlace({
+    zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? null,
+    languages: [...(navigator.languages ?? [navigator.language])],
+    zoneCountries,
+  });
+}
+
+/** "FR" → 🇫🇷: two regional indicator symbols. Empty for anything else. */
+export function flagOf(country) {
+  if (!/^[A-Z]{2}$/.test(country ?? "")) return "";
+  return String.fromCodePoint(...[...country].map((letter) => 0x1f1e6 + letter.charCodeAt(0) - 65));
+}
+
+/** What a telephone dials: the number, a pause for the greeting, PIN and #. RFC 3966 writes pauses as `p`,
+ *  but telephones understand the comma, and `#` must be escaped in a URI. */
+export function telLink(number, pin) {
+  return `tel:${number},,${pin}%23`;
+}
