@@ -66,7 +66,7 @@ def all_decks(session: Session) -> list[RateDeck]:
 def rates_of(session: Session, deck_id: int) -> list[Rate]:
     """The rates of one version, in the order of its file."""
     rows = session.scalars(select(RateRow).where(RateRow.deck_id == deck_id).order_by(RateRow.id))
-    return [_rate(row) for row in rows]
+    return [rate_of(row) for row in rows]
 
 
 def delete_draft(session: Session, deck_id: int) -> None:
@@ -198,6 +198,7 @@ def terms_of(row: RateDeck) -> DeckTerms:
     )
 
 
-def _rate(row: RateRow) -> Rate:
+def rate_of(row: RateRow) -> Rate:
+    """A stored rate as a value."""
     # Whether uneven blocks are meant was asked when the deck was imported.
     return Rate(**{name: getattr(row, name) for name in _RATE_COLUMNS}, id=row.id, allow_uneven=True)

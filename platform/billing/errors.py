@@ -7,14 +7,17 @@
     │   └── InexactAmountError          finer than the currency's minor unit, and no rounding was named
     ├── RatingError
     │   ├── BadRateError                a rate that cannot be, ValueError; `.field` and `.slug` say what
-    │   ├── DeckImportError             a rate file has faults; `.faults` lists every one of them
+    │   ├── DeckImportError             a rate file has faults; `.faults` lists them (`billing.deck_faults`)
     │   ├── DeckStateError              the deck's state does not allow that
     │   ├── NoSuchDeckError
     │   └── NoSuchCallError             no call record with that id
     └── ReratingError
         ├── NoSuchReratingError
+        ├── ReratingStateError          it was decided before
         ├── SecondPersonError           whoever asked for a change may not approve it
         ├── MissingReasonError          a change without a reason
+        ├── NothingToRerateError        every call of the selection already costs what it would cost
+        ├── TooManyCallsError           more calls than one re-rating may hold
         └── StaleReratingError          calls were rated otherwise since the preview: look again
 
 The ledger (`billing.ledger_errors`) and payments (`billing.payments.errors`) grow their own branches from the
@@ -77,12 +80,24 @@ class NoSuchReratingError(ReratingError):
     """No re-rating has that id."""
 
 
+class ReratingStateError(ReratingError):
+    """The re-rating was decided before."""
+
+
 class SecondPersonError(ReratingError):
     """Whoever asked for a re-rating may not approve it."""
 
 
 class MissingReasonError(ReratingError):
     """Whoever changes what calls cost says why."""
+
+
+class NothingToRerateError(ReratingError):
+    """No call would cost anything else."""
+
+
+class TooManyCallsError(ReratingError):
+    """More calls than one re-rating may hold; ask for a part of them."""
 
 
 class StaleReratingError(ReratingError):
