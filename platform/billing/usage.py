@@ -36,6 +36,9 @@ from billing.ledger_models import UsageLine, UsagePosting
 from billing.money import Money
 from billing.posting import Posted
 from billing.rounding import Rounding
+from billing.usage_work import call_of, note_work, scope_of, session_of
+
+__all__ = ["NO_TAX", "Charged", "ShortfallQueue", "Tax", "Taxes", "UsageBook", "scope_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +83,6 @@ class Charged:
         return self.net + self.vat
 
 
-def scope_of(session_id: int | None, cdr_id: str) -> str:
-    """What a call is charged together with."""
-    return str(session_id) if session_id is not None else f"call-{cdr_id}"
-
-
 class UsageBook:
     """Charges scopes. Methods take a `Session` and never commit."""
 
@@ -93,17 +91,16 @@ class UsageBook:
         self._shortfalls = shortfalls
 
     def charge(
-        self, session: Session, *, session_id: int | None, cdr_id: str | None = None, at: datetime,
-        occurred_at: datetime,
-    ) -> list[Charged]:  # fmt: skip
+        self, session: Session, scope: str, *, at: datetime, occurred_at: datetime
+    ) -> list[Charged]:
         """Charge all rated calls of the scope that no posting has yet; empty when there are none.
 
-        Name a session, or a call without one. One charge per account and currency: normally one.
+        One charge per account and currency: normally one.
         """
-        new = _uncharged(session, session_id=session_id, cdr_id=cdr_id)
+        new = _uncharged(session, scope)
         if not new:
             return []
-        scope = scope_of(session_id, new[0].cdr_id)
+        session_id = session_of(scope)
         if session_id is not None:
             _capture_hold(session, session_id, at=at)
         groups: dict[tuple[int, str], list[CdrRating]] = {}
@@ -111,7 +108,7 @@ class UsageBook:
             assert rating.account_id is not None, "a billable call has an account"
             groups.setdefault((rating.account_id, rating.currency), []).append(rating)
         return [
-            self._charge(session, scope, session_id, account_id, currency, ratings, at, occurred_at)
+            self._charge(session, scope, account_id, currency, ratings, at, occurred_at)
             for (account_id, currency), ratings in sorted(groups.items())
         ]
 
@@ -120,7 +117,8 @@ class UsageBook:
     ) -> tuple[list[Posted], list[Charged]]:
         """Take back all that was charged for the scope and charge its calls as they are rated now.
 
-        Returns the reversals and the new charges. What a card paid too much becomes balance.
+        Returns the reversals and the new charges. What a card paid too much becomes balance. A scope that
+        was never charged is noted as work instead.
         """
         current = session.scalars(
             select(UsagePosting)
@@ -129,6 +127,7 @@ class UsageBook:
             .with_for_update()
         ).all()
         if not current:
+            note_work(session, [scope], due_at=at)
             return [], []
         reversals = [
             ledger.reverse(session, posting.transaction_id, actor=actor, reason=reason, at=at)
@@ -136,22 +135,19 @@ class UsageBook:
             if posting.transaction_id is not None
         ]
         ids = [posting.id for posting in current]
-        cdr_id = session.scalar(select(UsageLine.cdr_id).where(UsageLine.posting_id == ids[0]).limit(1))
         session.execute(update(UsageLine).where(UsageLine.posting_id.in_(ids)).values(current=False))
         session.execute(update(UsagePosting).where(UsagePosting.id.in_(ids)).values(current=False))
         for posting in current:
             ledger.settle_credit(
                 session, posting.account_id, posting.currency, idem=f"{scope}:{posting.version}", at=at
             )
-        charged = self.charge(
-            session, session_id=current[0].session_id, cdr_id=cdr_id, at=at, occurred_at=at
-        )
-        return reversals, charged
+        return reversals, self.charge(session, scope, at=at, occurred_at=at)
 
     def _charge(
-        self, session: Session, scope: str, session_id: int | None, account_id: int, currency: str,
-        ratings: Sequence[CdrRating], at: datetime, occurred_at: datetime,
+        self, session: Session, scope: str, account_id: int, currency: str, ratings: Sequence[CdrRating],
+        at: datetime, occurred_at: datetime,
     ) -> Charged:  # fmt: skip
+        session_id = session_of(scope)
         version = 1 + (
             session.scalar(select(func.max(UsagePosting.version)).where(UsagePosting.scope == scope)) or 0
         )
@@ -196,13 +192,14 @@ class UsageBook:
         )  # fmt: skip
 
 
-def _uncharged(session: Session, *, session_id: int | None, cdr_id: str | None) -> Sequence[CdrRating]:
+def _uncharged(session: Session, scope: str) -> Sequence[CdrRating]:
     has_line = (
         select(UsageLine.id).where(UsageLine.cdr_id == CdrRating.cdr_id, UsageLine.current).exists()
     )
     query = select(CdrRating).where(CdrRating.superseded_by.is_(None), ~has_line)
-    if session_id is not None:
-        query = query.where(CdrRating.session_id == session_id)
+    cdr_id = call_of(scope)
+    if cdr_id is None:
+        query = query.where(CdrRating.session_id == session_of(scope))
     else:
         query = query.where(CdrRating.cdr_id == cdr_id)
     return session.scalars(query.order_by(CdrRating.answer_at, CdrRating.cdr_id)).all()

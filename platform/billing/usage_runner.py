@@ -22,11 +22,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
 
 import structlog
-from sqlalchemy import Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from billing import holds
@@ -35,7 +33,8 @@ from billing.deck_models import CdrRating
 from billing.holds import Held
 from billing.ledger_models import UsageLine, UsageWork
 from billing.rating_book import RatingBook
-from billing.usage import Charged, UsageBook, scope_of
+from billing.usage import Charged, UsageBook
+from billing.usage_work import call_of, note_work, scope_of
 from database.errors import is_outage
 from events.models import EventSession
 
@@ -120,21 +119,20 @@ class UsageRunner:
                     select(CdrRating.cdr_id).where(CdrRating.session_id == EventSession.id, bare).exists(),
                 )
             )
-            work: list[tuple[str, int | None]] = [(str(run), run) for run in runs]
+            work = [str(run) for run in runs]
             loose = session.scalars(
                 select(CdrRating.cdr_id).where(
                     CdrRating.session_id.is_(None), CdrRating.answer_at >= since, bare
                 )
             )
-            work += [(scope_of(None, cdr_id), None) for cdr_id in loose]
+            work += [scope_of(None, cdr_id) for cdr_id in loose]
             note_work(session, work, due_at=now)
         return len(work)
 
     @staticmethod
     def priced(session: Session, calls: Sequence[BillableCall], now: datetime) -> None:
         """Calls got a price in this transaction: their sessions are to be charged."""
-        scopes = {scope_of(call.session_id, call.cdr_id): call.session_id for call in calls}
-        note_work(session, list(scopes.items()), due_at=now)
+        note_work(session, (scope_of(call.session_id, call.cdr_id) for call in calls), due_at=now)
 
     def _rate(self, now: datetime, limit: int) -> tuple[int, int]:
         rated = unrated = 0
@@ -167,10 +165,7 @@ class UsageRunner:
         if ended_at is None or now < ended_at + LATE:
             work.due_at = now + RUNNING_AGAIN if ended_at is None else ended_at + LATE
             return []
-        cdr_id = scope.removeprefix("call-") if work.session_id is None else None
-        charged = self._usage.charge(
-            session, session_id=work.session_id, cdr_id=cdr_id, at=now, occurred_at=ended_at
-        )
+        charged = self._usage.charge(session, scope, at=now, occurred_at=ended_at)
         work.due_at, work.tries, work.fault = None, 0, None
         return charged
 
@@ -183,8 +178,8 @@ class UsageRunner:
                 return run.last_seen_at if lost else run.ended_at
             calls = self._book.source.of_session(session, work.session_id)
         else:
-            calls = self._book.source.get_many(session, [work.scope.removeprefix("call-")])
-        return max(call.end_at for call in calls)
+            calls = self._book.source.get_many(session, [call_of(work.scope) or ""])
+        return max((call.end_at for call in calls), default=now - LATE)
 
     def _note_fault(self, scope: str, exc: Exception, now: datetime) -> None:
         with self._sessions.begin() as session:
@@ -192,22 +187,3 @@ class UsageRunner:
             work.tries += 1
             work.fault = f"{type(exc).__name__}: {exc}"[:255]
             work.due_at = now + min(RETRY_MAX, RUNNING_AGAIN * 2 ** min(work.tries, 10))
-
-
-def note_work(session: Session, scopes: list[tuple[str, int | None]], *, due_at: datetime) -> None:
-    """These scopes (with their session ids) have calls to charge."""
-    if not scopes:
-        return
-    table = cast(Table, UsageWork.__table__)
-    build: Any = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = build(table)
-    session.connection().execute(
-        statement.on_conflict_do_update(
-            index_elements=["scope"],
-            set_={"due_at": func.coalesce(table.c.due_at, statement.excluded.due_at)},
-        ),
-        [
-            {"scope": scope, "session_id": session_id, "due_at": due_at, "tries": 0, "fault": None}
-            for scope, session_id in sorted(scopes)
-        ],
-    )
