@@ -29,6 +29,7 @@ import structlog
 
 from bridge.mixer import protocol as p
 from bridge.mixer.clips import EncodedClip
+from bridge.mixer.legs import L16
 from bridge.mixer.sockets import open_port
 
 log = structlog.get_logger(__name__)
@@ -289,7 +290,11 @@ class MixerClient:
         send: bool,
         receive: bool,
     ) -> None:
-        """Begin (or change) the media of a leg as negotiated."""
+        """Begin (or change) the media of a leg as negotiated.
+
+        The far end of an L16 leg is one of ours: it is heard from exactly where it is said to be and waits
+        for nothing.  remote_rtcp_port 0: it is sent no RTCP.
+        """
         state = self._legs[leg]
         fresh = state.media is None
         if state.media is not None and state.announced == (remote_ip, remote_port):
@@ -310,6 +315,8 @@ class MixerClient:
             send=send,
             receive=receive,
         )
+        if codec == L16:
+            self._no_longer_waits(state)
         self._send(p.AddLeg(leg, state.ssrc, state.media) if fresh else p.UpdateLeg(leg, state.media))
 
     def place(self, leg: int, *, room: int | None, speak: bool, hear: str) -> None:

@@ -6,6 +6,8 @@
     rooms_mix sums per room, sums without oneself
     output    one frame per room and codec, one per speaker; an address per leg
 
+There are three banks of voices, one per PCM rate: 8 and 16 kHz for telephones, 48 kHz for browsers.
+
 A listener never has a frame of his own: he is sent the address of his room's frame in his codec, of the
 music, of a prompt or of silence.  So a listener costs the tick two table look-ups.
 
@@ -21,7 +23,7 @@ from bridge.mixer.clips import Clip
 from bridge.mixer.inband import InbandKeys
 from bridge.mixer.intake import Batch, Intake
 from bridge.mixer.jitter import JitterBuffers
-from bridge.mixer.legs import G722, NO_ROOM, PCMA, Legs, MediaParameters
+from bridge.mixer.legs import G722, L16, NO_ROOM, PCMA, Legs, MediaParameters
 from bridge.mixer.level import Levels
 from bridge.mixer.output import Output
 from bridge.mixer.rooms_mix import RoomMixer
@@ -34,6 +36,8 @@ F32 = npt.NDArray[np.float32]
 TICK_NS = 20_000_000
 TURN_TICKS = 250
 """Every leg has its turn once in this time, for what need not be done in each tick (5 s)."""
+FINE_REPORT_TICKS = 100
+"""How often the quality of an L16 leg is told (2 s): somebody looks at it on a page."""
 
 
 class _Bank:
@@ -59,9 +63,11 @@ class Mixer:
         self.rooms = RoomMixer(capacity)
         self.output = Output(capacity)
         self.events: list[p.Event] = []
-        self._banks = (_Bank(capacity, 8000), _Bank(capacity, 16000))
+        self._banks = tuple(_Bank(capacity, rate) for rate in (8000, 16000, 48000))
+        self._bank_of = np.full(capacity, -1, np.int64)  # the bank that heard a row last, -1: none
         self._row_of: dict[int, int] = {}
         self._turns: list[dict[int, int]] = [{} for _ in range(TURN_TICKS)]
+        self._fine_turns: list[dict[int, int]] = [{} for _ in range(FINE_REPORT_TICKS)]
         self._leg_of = np.full(capacity, -1, np.int64)
         self._free = list(range(capacity - 1, -1, -1))
         self._room = np.full(capacity, NO_ROOM, np.int64)  # slot
@@ -82,11 +88,13 @@ class Mixer:
         row = self._free.pop()
         self._row_of[leg], self._leg_of[row] = row, leg
         self._turns[leg % TURN_TICKS][leg] = row
+        if media.codec == L16:
+            self._fine_turns[leg % FINE_REPORT_TICKS][leg] = row
         self.intake.reset(row)
         self.levels.reset(row)
+        self._forget(row)
         for bank in self._banks:
-            bank.voices.reset(row)
-            bank.inband.reset(row)
+            bank.voices.concealed_blocks[row] = 0
         self._room[row], self._speak[row], self._reported_talking[row] = NO_ROOM, False, False
         self.legs.add(row, media)
         self.output.add(row, ssrc=ssrc, codec=media.codec)
@@ -107,6 +115,7 @@ class Mixer:
         if row is None:
             return None
         del self._turns[leg % TURN_TICKS][leg]
+        self._fine_turns[leg % FINE_REPORT_TICKS].pop(leg, None)
         report = self.report(leg, row, final=True)
         self._enter(row, None)
         self.legs.remove(row)
@@ -156,14 +165,23 @@ class Mixer:
             self._arrange(tick)
         narrow, narrow_rows = self._voices(self._banks[0], tick)
         wide, wide_rows = self._voices(self._banks[1], tick)
+        fine, fine_rows = self._voices(self._banks[2], tick)
         self._tell_talking()
+        fine_slots = self._room[fine_rows]
         sums = self.rooms.mix(
-            narrow, self._room[narrow_rows], wide, self._room[wide_rows], self._play_sounds()
+            narrow,
+            self._room[narrow_rows],
+            wide,
+            self._room[wide_rows],
+            fine,
+            fine_slots,
+            self._play_sounds(),
         )
         self.output.begin(tick)
         self.output.rooms(sums)
         self.output.speakers_narrow(sums, narrow, narrow_rows, self._room[narrow_rows])
         self.output.speakers_wide(sums, wide, wide_rows, self._room, tick)
+        self.output.speakers_fine(sums, fine, fine_rows, fine_slots)
         self.output.finish(tick)
         for row, play in self.output.played:
             self.events.append(p.Played(int(self._leg_of[row]), play))
@@ -210,17 +228,21 @@ class Mixer:
         decoded = legs.active & legs.receive & (self._speak | legs.inband)
         rows = decoded.nonzero()[0]
         rows = rows[np.argsort(self._room[rows], kind="stable")]
-        wide = legs.codec[rows] == G722
-        for bank, mine in zip(self._banks, (rows[~wide], rows[wide]), strict=True):
+        codec = legs.codec[rows]
+        narrow, wide, fine = rows[codec <= PCMA], rows[codec == G722], rows[codec == L16]
+        self.buffers.fine.lend(fine)
+        for number, (bank, mine) in enumerate(zip(self._banks, (narrow, wide, fine), strict=True)):
             bank.rows = mine
+            self._bank_of[mine] = number
             bank.speak = self._speak[mine]
             bank.toned = (legs.inband[mine]).nonzero()[0]
         for row in (decoded != self.buffers.store).nonzero()[0].tolist():
             self.buffers.keep_sound(row, bool(decoded[row]), tick=tick)
             self._forget(row)
-        members = legs.active & (self._room != NO_ROOM) & (legs.codec == G722)
-        self.rooms.wide[:] = False
-        self.rooms.wide[self._room[members]] = True
+        members = legs.active & (self._room != NO_ROOM)
+        self.rooms.wide[:] = self.rooms.fine[:] = False
+        self.rooms.wide[self._room[members & (legs.codec >= G722)]] = True
+        self.rooms.fine[self._room[members & (legs.codec == L16)]] = True
         self.output.arrange(legs)
         self._stale = False
 
@@ -231,9 +253,10 @@ class Mixer:
 
     def _forget(self, row: int) -> None:
         """Nothing from before a mute, a hold or a change of codec is played or continued after it."""
-        for bank in self._banks:
-            bank.voices.forget(row)
-            bank.inband.reset(row)
+        number = int(self._bank_of[row])
+        if number >= 0:
+            self._banks[number].voices.forget(row)
+            self._banks[number].inband.reset(row)
 
     def _enter(self, row: int, room: int | None) -> None:
         """Move a leg to another room, opening and closing room slots as needed."""
@@ -284,6 +307,12 @@ class Mixer:
     def due(self, tick: int) -> list[tuple[int, int]]:
         """(leg, row) of the legs whose turn it is, each once in TURN_TICKS."""
         return list(self._turns[tick % TURN_TICKS].items())
+
+    def report_due(self, tick: int) -> list[tuple[int, int]]:
+        """(leg, row) of the legs whose quality is told now: telephones in their turn, browsers more often."""
+        fine = self._fine_turns[tick % FINE_REPORT_TICKS]
+        turn = self._turns[tick % TURN_TICKS]
+        return [*((leg, row) for leg, row in turn.items() if self.legs.codec[row] != L16), *fine.items()]
 
     def report(self, leg: int, row: int, *, final: bool) -> p.LegReport:
         reception = self.streams.report(row)

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bridge.mixer.clips import SILENCE_CODES
-from bridge.mixer.jitter import BLOCK, RING, JitterBuffers
-from bridge.mixer.legs import Legs
+from bridge.mixer.jitter import BLOCK, FINE_BLOCK, RING, JitterBuffers
+from bridge.mixer.legs import FINE, Legs
 from bridge.mixer.rfc4733 import KeyReceiver
 from bridge.mixer.sockets import BUFFER_BYTES, NAME_BYTES
 from bridge.mixer.stream import Runs, Streams
@@ -165,16 +165,16 @@ class Intake:
         plain &= kept.audio
         plain &= self._streams.regular(kept.rows, kept.seq, kept.ssrc)
         plain &= self._buffers.started[kept.rows]
-        clock = (tick, tick_ns)
+        now = (tick, tick_ns)
         if not plain.all():
-            self._long_way(batch, kept.pick(~plain), clock, on_key)
+            self._long_way(batch, kept.pick(~plain), now, on_key)
             kept = kept.pick(plain)
             if len(kept.rows) == 0:
                 return
-        self._count_and_take(batch, kept, clock, Runs(kept.rows, unique=True))
+        self._count_and_take(batch, kept, now, Runs(kept.rows, unique=True))
 
     def _long_way(
-        self, batch: Batch, kept: _Columns, clock: tuple[int, int], on_key: Callable[[int, str], None]
+        self, batch: Batch, kept: _Columns, now: tuple[int, int], on_key: Callable[[int, str], None]
     ) -> None:
         kept = kept.pick(np.argsort(kept.rows, kind="stable"))
         good, restarted = self._streams.judge(kept.rows, kept.seq, kept.ts, kept.ssrc)
@@ -188,18 +188,18 @@ class Intake:
         if len(kept.rows) == 0:
             return
         if kept.audio.all():
-            self._count_and_take(batch, kept, clock, Runs(kept.rows, unique=False))
+            self._count_and_take(batch, kept, now, Runs(kept.rows, unique=False))
             return
         self._streams.count(kept.rows, Runs(kept.rows, unique=False), kept.seq, kept.stamp)
         if kept.key.any():
             self._take_keys(batch, kept.pick(kept.key), on_key)
         if kept.audio.any():
             sound = kept.pick(kept.audio)
-            self._take_audio(batch, sound, clock, Runs(sound.rows, unique=False))
+            self._take_audio(batch, sound, now, Runs(sound.rows, unique=False))
 
-    def _count_and_take(self, batch: Batch, kept: _Columns, clock: tuple[int, int], runs: Runs) -> None:
+    def _count_and_take(self, batch: Batch, kept: _Columns, now: tuple[int, int], runs: Runs) -> None:
         self._streams.count(kept.rows, runs, kept.seq, kept.stamp)
-        self._take_audio(batch, kept, clock, runs)
+        self._take_audio(batch, kept, now, runs)
 
     def _sort_out(self, batch: Batch, tick: int, on_latched: Callable[[int], None]) -> _Columns:
         """Find each datagram's leg and leave out what is none of ours."""
@@ -301,11 +301,13 @@ class Intake:
             if packet.key is not None:
                 on_key(row, packet.key)
 
-    def _take_audio(self, batch: Batch, kept: _Columns, clock: tuple[int, int], runs: Runs) -> None:
-        tick, tick_ns = clock
+    def _take_audio(self, batch: Batch, kept: _Columns, now: tuple[int, int], runs: Runs) -> None:
+        tick, tick_ns = now
         rows = kept.rows
         ticks = self._streams.ticks(rows, kept.ts)
-        self._streams.time(runs, kept.ts, ticks, kept.stamp)
+        fine = self._legs.any_fine
+        clock = self._legs.clock[rows] if fine else 1
+        self._streams.time(runs, kept.ts, ticks, kept.stamp, clock=clock)
         age = (tick_ns - kept.stamp) * (1 / BLOCK_NS)
         odd = np.abs(age - 49.0) > 51.0  # no time stamp, or the clock was set
         if odd.any():
@@ -316,8 +318,10 @@ class Intake:
                 if not self._buffers.started[rows[i]]:
                     self._restart(kept, i, float(arrival[i]), tick)
             ticks = self._streams.ticks(rows, kept.ts)
-        block = ticks // BLOCK
-        blocks = (kept.size + (BLOCK - 1)) // BLOCK
+        block = ticks // (BLOCK * clock)
+        unit: Ints | int = np.where(clock == FINE, FINE_BLOCK, BLOCK) if fine else BLOCK
+        blocks = (kept.size + (unit - 1)) // unit
+        even = kept.size % (2 * unit) == 0
         self.packet_blocks[runs.legs] = runs.last(blocks)
         last_sent = diff16(kept.seq, self._streams.seq[rows]) == 0
         stores = self._buffers.store[rows]
@@ -335,7 +339,7 @@ class Intake:
                     break
             if not stores.any():
                 return
-            kept, rows, last_sent = kept.pick(stores), rows[stores], last_sent[stores]
+            kept, rows, last_sent, even = kept.pick(stores), rows[stores], last_sent[stores], even[stores]
             block, blocks, arrival, ticks = block[stores], blocks[stores], arrival[stores], ticks[stores]
             runs = Runs(rows, unique=runs.first is None)
         good, jumped = self._buffers.put(
@@ -343,7 +347,7 @@ class Intake:
             runs,
             block=block,
             blocks=blocks,
-            even=kept.size % (2 * BLOCK) == 0,
+            even=even,
             last_sent=last_sent,
             arrival=arrival,
         )
@@ -353,31 +357,40 @@ class Intake:
             self._buffers.head[rows[i]] = blocks[i]
             good[rows == rows[i]] = False  # what came with it lies on the old timeline
             good[i] = True
+        if fine and (large := good & (self._legs.clock[rows] == FINE)).any():
+            self._write(batch, kept, large, ticks, block, blocks, fine=True)
+            good &= ~large
         if good.any():
-            self._write(batch, kept, good, ticks, block, blocks)
+            self._write(batch, kept, good, ticks, block, blocks, fine=False)
 
     def _write(
-        self, batch: Batch, kept: _Columns, good: Mask, ticks: Ints, block: Ints, blocks: Ints
+        self, batch: Batch, kept: _Columns, good: Mask, ticks: Ints, block: Ints, blocks: Ints, *, fine: bool
     ) -> None:
+        """fine: all that are good are of legs with L16; otherwise none is."""
         rows = kept.rows
-        whole = good & (kept.size % BLOCK == 0) & (kept.offset == 12) & (blocks <= LONGEST_BLOCKS)
+        unit = FINE_BLOCK if fine else BLOCK
+        whole = good & (kept.size % unit == 0) & (kept.offset == 12) & (blocks <= LONGEST_BLOCKS)
         packets = whole.nonzero()[0]
         if len(packets):
             lengths = blocks[packets]
             for column in range(int(lengths.max())):
                 some = packets[lengths > column]
                 source = np.ndarray(
-                    len(batch.data), f"V{BLOCK}", batch.data, 12 + BLOCK * column, (BUFFER_BYTES,)
+                    len(batch.data), f"V{unit}", batch.data, 12 + unit * column, (BUFFER_BYTES,)
                 )
-                self._buffers.write(rows[some], block[some] + column, source[kept.index[some]])
+                self._buffers.write(rows[some], block[some] + column, source[kept.index[some]], fine=fine)
         for i in (good & ~whole).nonzero()[0][:_ONE_BY_ONE].tolist():
             row, start = int(rows[i]), int(kept.offset[i])
             payload = batch.data[kept.index[i], start : start + int(kept.size[i])].tobytes()
+            if fine:
+                if samples := payload[: len(payload) & ~1]:
+                    self._buffers.write_bytes(row, 2 * int(ticks[i]), samples, 0, fine=True)
+                continue
             silence = SILENCE_CODES[int(self._legs.codec[row])]
             self._buffers.write_bytes(row, int(ticks[i]), payload[: LONGEST_BLOCKS * BLOCK], silence)
 
     def _restart(self, kept: _Columns, i: int, arrival: float, tick: int) -> None:
         row = int(kept.rows[i])
-        self._streams.rebase(row, ts=int(kept.ts[i]), ticks=0)
+        self._streams.rebase(row, ts=int(kept.ts[i]), ticks=0, clock=int(self._legs.clock[row]))
         self._buffers.restart(row, block=0, arrival=float(arrival), tick=tick)
         self.silent_to[row] = 0

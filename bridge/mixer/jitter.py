@@ -1,10 +1,13 @@
 """The adaptive jitter buffers of all legs.
 
 Time is counted in blocks of 10 ms, which is 80 payload bytes in every telephone codec here (G.711 and
-G.722 both take 8 bytes per ms).  Any packet of a whole number of blocks (10, 20, 30, 40, 60 ms) is that
-many blocks; others are written byte by byte.  A block's number is its RTP timestamp in blocks since the
-stream began, so order of arrival does not matter, duplicates overwrite themselves, and silence suppression
-is simply blocks that never come.
+G.722 both take 8 bytes per ms) and 960 in L16 at 48 kHz.  All arithmetic is in blocks and the same for both;
+only what a block holds is kept in two places: every leg has a ring of small blocks, and the few L16 legs that
+may speak are lent one of large ones (`FineRings`).
+
+Any packet of a whole number of blocks (10, 20, 30, 40, 60 ms) is that many blocks; others are written byte by
+byte.  A block's number is its RTP timestamp in blocks since the stream began, so order of arrival does not
+matter, duplicates overwrite themselves, and silence suppression is simply blocks that never come.
 
 Each leg plays two blocks per tick, at `play`.  Its delay is `offset = 2·tick − play`, in blocks.  A block p
 that arrived at time A (also in blocks) would have needed an offset of A − p, and one more if it is the second
@@ -31,6 +34,8 @@ import numpy.typing as npt
 from bridge.mixer.stream import Runs
 
 BLOCK = 80
+FINE_BLOCK = 960
+_FIRST_RINGS = 8
 RING = 128
 HISTORY_BLOCKS = 40
 MARGIN = 0.5
@@ -48,11 +53,55 @@ U8 = npt.NDArray[np.uint8]
 KEEP, SKIP, STRETCH = 0, 1, -1
 
 
+class FineRings:
+    """Rings of L16 blocks, lent to the legs that need one: 120 KiB each, as many as were needed at once."""
+
+    def __init__(self, capacity: int) -> None:
+        self.place = np.full(capacity, -1, np.int64)
+        """Leg → ring, -1 for none."""
+        self._blocks = np.zeros((0, RING, FINE_BLOCK), np.uint8)
+        self._free: list[int] = []
+        self._holders = _NONE
+
+    def lend(self, rows: Ints) -> None:
+        """Let exactly these legs have a ring.  Whoever had one before keeps it with what is in it."""
+        if len(rows) == 0 and len(self._holders) == 0:
+            return
+        for row in np.setdiff1d(self._holders, rows).tolist():
+            self._free.append(int(self.place[row]))
+            self.place[row] = -1
+        self._holders = rows.copy()
+        fresh = rows[self.place[rows] < 0].tolist()
+        if len(fresh) > len(self._free):
+            self._grow(len(fresh) - len(self._free))
+        for row in fresh:
+            self.place[row] = self._free.pop()
+
+    def _grow(self, missing: int) -> None:
+        """At least double, so that the copies cost no more in all than the rings."""
+        before = len(self._blocks)
+        more = max(missing, before, _FIRST_RINGS)
+        self._blocks = np.concatenate([self._blocks, np.zeros((more, RING, FINE_BLOCK), np.uint8)])
+        self._free += range(before + more - 1, before - 1, -1)
+
+    def write(self, rows: Ints, place: Ints, source: npt.NDArray[np.void]) -> None:
+        """source (n,) of 960-byte items."""
+        self._blocks.view(f"V{FINE_BLOCK}")[self.place[rows], place, 0] = source
+
+    def take(self, rows: Ints, place: Ints) -> U8:
+        return self._blocks[self.place[rows], place]
+
+    def of(self, row: int) -> U8:
+        """The leg's ring, (RING, 960)."""
+        return self._blocks[self.place[row]]
+
+
 class JitterBuffers:
     def __init__(self, capacity: int) -> None:
         n = capacity
         self.ring = np.zeros((n, RING, BLOCK), np.uint8)
         self._ring_v = self.ring.view(f"V{BLOCK}")[..., 0]
+        self.fine = FineRings(n)
         self.filled = np.zeros((n, RING), np.bool_)
         self.store = np.zeros(n, np.bool_)
         self.started = np.zeros(n, np.bool_)
@@ -165,29 +214,32 @@ class JitterBuffers:
         self.head[legs] = np.maximum(self.head[legs], runs.max(np.where(good, block + blocks, 0)))
         return good, jumped.nonzero()[0]
 
-    def write(self, rows: Ints, block: Ints, source: npt.NDArray[np.void]) -> None:
-        """Store whole blocks.  rows, block (n,); source (n,) of 80-byte items."""
+    def write(self, rows: Ints, block: Ints, source: npt.NDArray[np.void], *, fine: bool = False) -> None:
+        """Store whole blocks.  rows, block (n,); source (n,) of 80-byte items, or 960-byte ones."""
         place = block & (RING - 1)
-        self._ring_v[rows, place] = source
+        if fine:
+            self.fine.write(rows, place, source)
+        else:
+            self._ring_v[rows, place] = source
         self.filled[rows, place] = True
         past = block < self.play[rows]  # the first block of a packet that is half too late
         if past.any():
             self.filled[rows[past], place[past]] = False
 
-    def write_bytes(self, row: int, ticks: int, payload: bytes, silence: int) -> None:
-        """Store a payload of any length, 1 byte per tick, at a position in ticks."""
-        block = ticks // BLOCK
-        for number in range(block, (ticks + len(payload) - 1) // BLOCK + 1):
+    def write_bytes(self, row: int, at: int, payload: bytes, silence: int, *, fine: bool = False) -> None:
+        """Store a payload of any length at a position in bytes."""
+        ring, size = (self.fine.of(row), FINE_BLOCK) if fine else (self.ring[row], BLOCK)
+        for number in range(at // size, (at + len(payload) - 1) // size + 1):
             place = number & (RING - 1)
             if number < self.play[row]:
                 continue
             if not self.filled[row, place]:
-                self.ring[row, place] = silence
+                ring[place] = silence
                 self.filled[row, place] = True
-            begin = max(ticks, number * BLOCK)
-            end = min(ticks + len(payload), (number + 1) * BLOCK)
-            data = np.frombuffer(payload, np.uint8)[begin - ticks : end - ticks]
-            self.ring[row, place, begin - number * BLOCK : end - number * BLOCK] = data
+            begin = max(at, number * size)
+            end = min(at + len(payload), (number + 1) * size)
+            data = np.frombuffer(payload, np.uint8)[begin - at : end - at]
+            ring[place, begin - number * size : end - number * size] = data
 
     def plan(self, rows: Ints, tick: int, talking: Mask) -> Ints:
         """How each of some legs moves towards its target this tick: KEEP, SKIP or STRETCH.
@@ -216,11 +268,14 @@ class JitterBuffers:
             return float(2 * tick + 2 - self.play[row])
         return float(self._targets(np.array([row]))[0][0])
 
-    def take(self, rows: Ints, column: int) -> tuple[U8, Mask]:
-        """The block at play + column of each leg: bytes (n, 80) and whether it came (n,)."""
+    def take(self, rows: Ints, column: int, *, fine: bool = False) -> tuple[U8, Mask]:
+        """The block at play + column of each leg: bytes (n, 80) or (n, 960), and whether it came (n,)."""
         number = self.play[rows] + column
         place = number & (RING - 1)
-        codes = self._ring_v[rows, place].view(np.uint8).reshape(len(rows), BLOCK)
+        if fine:
+            codes = self.fine.take(rows, place)
+        else:
+            codes = self._ring_v[rows, place].view(np.uint8).reshape(len(rows), BLOCK)
         present = self.filled[rows, place] & self.started[rows]
         return codes, present
 

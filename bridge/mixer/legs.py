@@ -7,6 +7,9 @@ instead of all facts of one.
 Addresses: `expected` is where the caller's SDP says his sound comes from.  A leg is heard from its key
 (socket, source address) only.  It starts with the expected address; while it still waits for its first
 packet, a packet from elsewhere may latch it (see `latch`), after which nothing else is heard.
+
+L16 legs are ends within this node (the sound of browsers): their addresses are known exactly, so they neither
+wait nor latch, and they have no keys.
 """
 
 import socket
@@ -17,8 +20,10 @@ import numpy.typing as npt
 
 from bridge.mixer.sockets import NAME_BYTES, address_keys, pack_address, unpack_address
 
-PCMU, PCMA, G722 = 0, 1, 2
-CODEC_NAMES = ("PCMU", "PCMA", "G722")
+PCMU, PCMA, G722, L16 = 0, 1, 2, 3
+CODEC_NAMES = ("PCMU", "PCMA", "G722", "L16")
+FINE = 6
+"""RTP clock of L16 (48 kHz) over that of the telephone codecs (8 kHz)."""
 NO_ROOM = -1
 _STRAGGLER_TICKS = 100
 
@@ -27,7 +32,10 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaParameters:
-    """The negotiated media of one leg.  `dtmf_pt` None: keys come in-band."""
+    """The negotiated media of one leg.
+
+    dtmf_pt None: keys come in-band (except in L16, where there are none); remote_rtcp_port 0: no RTCP.
+    """
 
     sock: int
     codec: int
@@ -58,6 +66,10 @@ class Legs:
         self.waiting = np.zeros(n, np.bool_)
         self.nat = np.zeros(n, np.bool_)
         self.inband = np.zeros(n, np.bool_)
+        self.clock = np.ones(n, np.int64)
+        """RTP clock of each leg in units of 8 kHz: 1, or FINE."""
+        self.any_fine = False
+        """Whether any leg has the fine clock, which is L16's."""
         self.rtcp: list[tuple[str, int] | None] = [None] * n
         self._keys = np.zeros(0, np.uint64)
         self._key_rows = np.zeros(0, np.int64)
@@ -66,7 +78,7 @@ class Legs:
         assert not self.active[row]
         self.active[row] = True
         self.update(row, media, tick=0)
-        self.waiting[row] = True
+        self.waiting[row] = media.codec != L16
         self._left_until[row] = 0
 
     def update(self, row: int, media: MediaParameters, *, tick: int) -> None:
@@ -76,16 +88,17 @@ class Legs:
         if moved:
             self._left[row], self._left_until[row] = self.names[row], tick + _STRAGGLER_TICKS
             self.names[row] = self._announced[row] = name
-            self.waiting[row] = True
+            self.waiting[row] = media.codec != L16
         self.sock[row] = media.sock
         self.codec[row] = media.codec
         self.pt[row] = media.pt
         self.dtmf_pt[row] = -1 if media.dtmf_pt is None else media.dtmf_pt
-        self.inband[row] = media.dtmf_pt is None
+        self.inband[row] = media.dtmf_pt is None and media.codec != L16
+        self.clock[row] = FINE if media.codec == L16 else 1
         self.send[row] = media.send
         self.receive[row] = media.receive
         self.nat[row] = media.nat
-        self.rtcp[row] = (media.remote_ip, media.remote_rtcp_port)
+        self.rtcp[row] = (media.remote_ip, media.remote_rtcp_port) if media.remote_rtcp_port else None
         self._index()
 
     def remove(self, row: int) -> None:
@@ -100,6 +113,7 @@ class Legs:
 
     def _index(self) -> None:
         rows = np.flatnonzero(self.active)
+        self.any_fine = bool((self.clock[rows] != 1).any())
         keys = address_keys(self.names[rows], self.sock[rows])
         order = np.argsort(keys)
         self._keys = keys[order]

@@ -48,7 +48,7 @@ def _ramps(samples: int) -> tuple[F32, F32]:
     return slow, np.minimum(slow * 4, 1.0)
 
 
-_RAMPS = {samples: _ramps(samples) for samples in (160, 320)}
+_RAMPS = {samples: _ramps(samples) for samples in (160, 320, 960)}
 
 
 class Levels:

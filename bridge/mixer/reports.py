@@ -94,7 +94,7 @@ class Reports:
                 fraction_lost=streams.fraction_lost(row),
                 lost=streams.lost(row),
                 highest_seq=int(streams.seq[row]),
-                jitter=int(streams.jitter[row]),
+                jitter=int(streams.jitter[row] * mixer.legs.clock[row]),
                 last_sr=last_sr,
                 delay_since_sr=(realtime_ns - at) * 65536 // 1_000_000_000 if last_sr else 0,
             )
@@ -105,7 +105,7 @@ class Reports:
             realtime_ns=realtime_ns,
             rtp_timestamp=output.rtp_timestamp(row),
             packets=packets,
-            octets=packets * 160,
+            octets=packets * output.octets(row),
             block=block,
             cname=self._cname,
         )

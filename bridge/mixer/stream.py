@@ -5,6 +5,9 @@ MAX_DROPOUT or MAX_MISORDER is believed only when the next packet continues from
 and so is a new SSRC: one stray packet must not throw a stream away, and a restarted phone must not stay
 unheard.  Timestamps are unwrapped the same way, to 64-bit ticks that start at 0 with a stream.
 
+Ticks are those of the leg's own RTP clock.  What is measured in them (transit, jitter) is kept in ticks of
+8 kHz, the clock of all telephone codecs; `clock` says how many times as fast the leg's own is.
+
 Losses are summed over the sections between such restarts.  Burstiness: `gaps` counts runs of lost packets,
 so that the mean burst length is lost / gaps.
 
@@ -79,7 +82,7 @@ class Streams:
         self.last_ts = np.zeros(n, np.int64)
         self.last_ticks = np.zeros(n, np.int64)
         self.transit = np.zeros(n, np.float64)
-        self.jitter = np.zeros(n, np.float64)  # ticks
+        self.jitter = np.zeros(n, np.float64)  # in ticks of 8 kHz
         self.jitter_max = np.zeros(n, np.float64)
         self.jitter_sum = np.zeros(n, np.float64)
         self.timed = np.zeros(n, np.int64)  # packets in jitter_sum
@@ -174,10 +177,10 @@ class Streams:
         ticks += self.last_ticks[rows]
         return ticks
 
-    def time(self, runs: Runs, ts: Ints, ticks: Ints, arrival_ns: Ints) -> None:
-        """Update jitter from audio packets (A.8).  ticks as from `ticks`."""
+    def time(self, runs: Runs, ts: Ints, ticks: Ints, arrival_ns: Ints, *, clock: Ints | int = 1) -> None:
+        """Update jitter from audio packets (A.8).  ticks as from `ticks`; clock: of each packet's leg."""
         legs = runs.legs
-        transit = arrival_ns * _TICKS_PER_NS - ticks
+        transit = arrival_ns * _TICKS_PER_NS - (ticks if isinstance(clock, int) else ticks / clock)
         if runs.first is None:
             step = np.abs(transit - self.transit[legs])
         else:
@@ -206,10 +209,10 @@ class Streams:
         self.last_ts[legs] = stamp
         self.last_ticks[legs] = newest
 
-    def rebase(self, row: int, *, ts: int, ticks: int) -> None:
+    def rebase(self, row: int, *, ts: int, ticks: int, clock: int = 1) -> None:
         """Let timestamp `ts` stand at `ticks` from now on."""
         now = int(self.last_ticks[row]) + diff32(ts, int(self.last_ts[row]))
-        self.transit[row] += now - ticks
+        self.transit[row] += (now - ticks) / clock
         self.last_ts[row] = ts
         self.last_ticks[row] = ticks
 

@@ -13,7 +13,7 @@ import G722
 import numpy as np
 import numpy.typing as npt
 
-from bridge.mixer import conceal
+from bridge.mixer import conceal, l16
 from bridge.mixer.g711 import DECODE_F32
 from bridge.mixer.jitter import BLOCK, SKIP, STRETCH, JitterBuffers
 
@@ -24,13 +24,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 class VoiceBank:
-    """Legs of one PCM rate: 8000 (G.711) or 16000 (G.722)."""
+    """Legs of one PCM rate: 8000 (G.711), 16000 (G.722) or 48000 (L16)."""
 
     def __init__(self, capacity: int, rate: int) -> None:
         self.rate = rate
         self.block = rate // 100
+        self._fine = rate == 48000
         self._halves = np.zeros((2, capacity, 2 * self.block), np.float32)
-        self.lost_run = np.zeros(capacity, np.int64)
+        self.lost_run = np.full(capacity, conceal.MAX_BLOCKS)
         self.concealed_blocks = np.zeros(capacity, np.int64)
         self._decoders: dict[int, G722.G722] = {}
         self._fade = np.linspace(1.0, 0.0, self.block, dtype=np.float32)
@@ -53,8 +54,8 @@ class VoiceBank:
         law: 0 or 256, the offset into the G.711 table (8 kHz only); move: KEEP, SKIP or STRETCH;
         silent_to: blocks before this number are keys, not speech.
         """
-        codes0, have0 = buffers.take(rows, 0)
-        codes1, have1 = buffers.take(rows, 1)
+        codes0, have0 = buffers.take(rows, 0, fine=self._fine)
+        codes1, have1 = buffers.take(rows, 1, fine=self._fine)
         skip = (move == SKIP).nonzero()[0]
         stretch = (move == STRETCH).nonzero()[0]
         if len(stretch):
@@ -65,11 +66,14 @@ class VoiceBank:
             offset = law[:, None]
             DECODE_F32.take(codes0.astype(np.int64) + offset, out=frame[:, :m])
             DECODE_F32.take(codes1.astype(np.int64) + offset, out=frame[:, m:])
+        elif self._fine:
+            frame[:, :m] = l16.decode(codes0)
+            frame[:, m:] = l16.decode(codes1)
         else:
             self._decode_g722(rows, codes0, have0, codes1, have1, frame)
         consumed = np.full(len(rows), 2)
         if len(skip):
-            codes2, have2 = buffers.take(rows[skip], 2)
+            codes2, have2 = buffers.take(rows[skip], 2, fine=self._fine)
             third = self._decode(rows[skip], codes2, have2, law[skip])
             both = have0[skip] & have1[skip]
             blend = np.where(have0[skip, None], frame[skip, :m], frame[skip, m:])
@@ -99,6 +103,8 @@ class VoiceBank:
     def _decode(self, rows: Ints, codes: U8, have: Mask, law: Ints) -> F32:
         if self.rate == 8000:
             return DECODE_F32.take(codes.astype(np.int64) + law[:, None])
+        if self._fine:
+            return l16.decode(codes)
         block = np.zeros((len(rows), self.block), np.float32)
         for i in have.nonzero()[0].tolist():
             block[i] = self._run_g722(int(rows[i]), codes[i].tobytes())

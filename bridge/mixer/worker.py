@@ -116,7 +116,7 @@ class Worker:
         self._ticks += 1
         if tick % _STATS_TICKS == 0:
             self._tell_stats()
-        for leg, row in mixer.due(tick + 1):
+        for leg, row in mixer.report_due(tick + 1):
             mixer.events.append(self._report(leg, row))
 
     def _lay_out(self) -> None:
@@ -133,7 +133,7 @@ class Worker:
         self._sender.layout(
             headers=output.header_addresses(),
             header_bytes=12,
-            payload_bytes=160,
+            payload_bytes=output.payload_bytes,
             names=output.name_addresses(legs),
             namelens=families,
             runs=runs,

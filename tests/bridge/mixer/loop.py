@@ -22,8 +22,9 @@ from bridge.mixer.legs import MediaParameters
 from bridge.mixer.sockets import pack_address
 from tests.support.sound import Sound, tones_in
 
-PCMU, PCMA, WIDE = 0, 1, 2
-PT = {PCMU: 0, PCMA: 8, WIDE: 9}
+PCMU, PCMA, WIDE, FINE = 0, 1, 2, 3
+PT = {PCMU: 0, PCMA: 8, WIDE: 9, FINE: 96}
+RATE = {PCMU: 8000, PCMA: 8000, WIDE: 16000, FINE: 48000}
 AGE_MS = 8.0
 KEYS = "0123456789*#ABCD"
 
@@ -53,14 +54,15 @@ class Phone:
 
     @property
     def rate(self) -> int:
-        return 16000 if self.codec == WIDE else 8000
+        return RATE[self.codec]
 
     def packet(self, payload: bytes, *, pt: int | None = None, marker: bool = False) -> bytes:
         """The next packet of the stream; advances sequence number and timestamp."""
         kind = (PT[self.codec] if pt is None else pt) | (marker << 7)
         data = struct.pack(">BBHII", 0x80, kind, self.seq & 0xFFFF, self.ts & 0xFFFFFFFF, self.ssrc) + payload
         self.seq += 1
-        self.ts += len(payload) if pt is None else 0
+        if pt is None:
+            self.ts += len(payload) // 2 if self.codec == FINE else len(payload)
         return data
 
     def event(self, key: str, duration: int, *, end: bool = False, marker: bool = False) -> bytes:
@@ -71,6 +73,8 @@ class Phone:
     def code(self, sound: Sound) -> bytes:
         if self.codec == WIDE:
             return bytes(self._encoder.encode(sound.astype(np.int16)))
+        if self.codec == FINE:
+            return sound.astype(">i2").tobytes()
         return encode(sound.astype(np.int16), alaw=self.codec == PCMA).tobytes()
 
     def sound(self, *, last_ticks: int | None = None) -> Sound:
@@ -78,6 +82,8 @@ class Phone:
         if self.codec == WIDE:
             data = G722.G722(16000, 64000).decode(b"".join(self.heard))
             whole = np.frombuffer(data, np.int16) if self.heard else np.zeros(0, np.int16)
+        elif self.codec == FINE:
+            whole = np.frombuffer(b"".join(self.heard), ">i2").astype(np.int16)
         else:
             whole = decode(np.frombuffer(b"".join(self.heard), np.uint8), alaw=self.codec == PCMA)
         return whole if last_ticks is None else whole[-self.rate // 50 * last_ticks :]
@@ -221,8 +227,11 @@ class Loop:
             self.mixer.mix(self.tick)
             output = self.mixer.output
             legs = {row: leg for leg, row in self.mixer.rows()}
-            for row, address in zip(output.order.tolist(), output.payloads.tolist(), strict=True):
-                self.phones[legs[row]].heard.append(ctypes.string_at(address, 160))
+            sent = zip(
+                output.order.tolist(), output.payloads.tolist(), output.payload_bytes.tolist(), strict=True
+            )
+            for row, address, size in sent:
+                self.phones[legs[row]].heard.append(ctypes.string_at(address, size))
             self.events += self.mixer.events
             self.mixer.events.clear()
             self.tick += 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.mixer import protocol as p
 from bridge.mixer.intake import payload_bounds
+from bridge.mixer.sockets import BUFFER_BYTES
 from tests.bridge.mixer.loop import PCMA, PCMU, PT, WIDE, Loop, Phone
 from tests.support.sound import level_db, noise, playing, rms_db, silent_ms, sine, tone
 
@@ -70,7 +71,7 @@ def every_wrong_packet(phone: Phone) -> dict[str, tuple[bytes, str]]:
         "padding longer than the packet": (header(phone, first=0xA0) + bytes(159) + b"\xff", "malformed"),
         "padding of all": (header(phone, first=0xA0) + bytes(159) + b"\xa0", "malformed"),
         "padding of zero": (header(phone, first=0xA0) + bytes(160), "malformed"),
-        "oversize": (good + bytes(1400), "oversize"),
+        "oversize": (good + bytes(BUFFER_BYTES), "oversize"),
         "largest datagram": (good + bytes(65000), "oversize"),
         "payload type not negotiated": (header(phone, pt=8) + loud, "payload_type"),
         "dynamic payload type": (header(phone, pt=111) + loud, "payload_type"),

@@ -191,6 +191,7 @@ def test_clock_drift_keeps_delay_and_continuity() -> None:
 # Order.
 
 _FRAME = 160
+Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 class Recorder:
@@ -202,8 +203,8 @@ class Recorder:
         buffers = loop.mixer.buffers
         take = buffers.take
 
-        def recording(rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", column: int):  # type: ignore[no-untyped-def]
-            codes, have = take(rows, column)
+        def recording(rows: Rows, column: int, *, fine: bool = False):  # type: ignore[no-untyped-def]
+            codes, have = take(rows, column, fine=fine)
             for i in np.flatnonzero(rows == row).tolist():
                 self.blocks.append(codes[i].tobytes() if have[i] else None)
             return codes, have
