@@ -87,6 +87,11 @@ class Child(Generic[C, E]):
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
+    @property
+    def status(self) -> int | None:
+        """Exit status of the last process, None while it runs; negative: the signal that ended it."""
+        return self._process.returncode if self._process is not None else None
+
     async def start(self) -> None:
         """Bring the process up and keep it up.  Returns once it has been launched and greeted."""
         self._gone.clear()
@@ -143,7 +148,8 @@ class Child(Generic[C, E]):
             begun = loop.time()
             await self._gone.wait()
             assert self._process is not None
-            self._kill()  # a pipe that closed first: nobody could reach it any more
+            if not self._stopping:
+                self._kill()  # a pipe that closed first: nobody could reach it any more
             status = await self._process.wait()
             self._transport = None
             if self._stopping:

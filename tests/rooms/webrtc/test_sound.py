@@ -10,12 +10,12 @@ import numpy as np
 
 from rooms.webrtc.rtp import sequence_after, timestamp_after
 from tests.rooms.webrtc.studio import RATE, studio, until
-from tests.support.sound import level_db, rms_db, sine, tones_in
+from tests.support.sound import Says, level_db, rms_db, sine, tones_in
 
 TONES = {"audience": 440.0, "own": 1000.0, "music": 2500.0, "voice": 700.0}
 
 
-def tone(name: str, *, db: float = -20.0):
+def tone(name: str, *, db: float = -20.0) -> Says:
     return sine(TONES[name], rate=RATE, db=db)
 
 
