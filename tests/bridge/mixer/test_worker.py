@@ -6,18 +6,22 @@ import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import numpy as np
 import pytest
 
 from bridge.mixer import protocol as p
 from bridge.mixer.client import MixerClient, NoPortsError
 from bridge.mixer.clips import encode_clip
+from bridge.mixer.legs import L16
 from tests.phones.rtp_phone import RtpPhone, Studio
-from tests.support.sound import sine, tone
+from tests.support.sound import Says, Sound, sine, tone, tones_in
 
 _CODEC = {"PCMU": (0, 0), "PCMA": (1, 8), "G722": (2, 9)}
 TONES = {"ann": 440.0, "bob": 910.0, "prompt": 1730.0}
@@ -99,6 +103,97 @@ def test_sound_keys_and_prompts_pass_between_real_phones() -> None:
         assert final.lost_pkts <= 2
         assert b.client.legs == before - 1
         assert ann.lost() == 0
+
+    live(scenario)
+
+
+class L16End:
+    """What the WebRTC process has for one leg: a socket that sends a frame each 20 ms and listens."""
+
+    def __init__(self, says: Says) -> None:
+        self.says, self.remote = says, ("", 0)
+        self.heard: list[bytes] = []
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind(("127.0.0.1", 0))
+        self._sock.setblocking(False)
+        self.port: int = self._sock.getsockname()[1]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "L16End":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._sock.close()
+
+    def _run(self) -> None:
+        due, number = time.monotonic(), 0
+        while not self._over.wait(max(0.0, due - time.monotonic())):
+            if self.remote[1]:
+                header = struct.pack(">BBHII", 0x80, 96, number & 0xFFFF, number * 960, 77)
+                self._sock.sendto(header + self.says(number).astype(">i2").tobytes(), self.remote)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self.heard.append(self._sock.recv(4096))
+            number, due = number + 1, due + 0.02
+
+    def sound(self, *, last_s: float) -> Sound:
+        frames = self.heard[-round(last_s * 50) :]
+        return np.frombuffer(b"".join(data[12:] for data in frames), ">i2").astype(np.float64)
+
+
+def test_browsers_ends_and_a_telephone_hear_each_other_on_real_sockets() -> None:
+    async def scenario(b: Bridge) -> None:
+        ann = RtpPhone("PCMU", says=sine(440.0))
+        b.call(ann)
+        with L16End(sine(910.0, rate=48000)) as bob, L16End(lambda _: np.zeros(960, np.int16)) as audience:
+            legs = []
+            for end, speak in ((bob, True), (audience, False)):
+                leg, ip, port = b.client.reserve(family="v4")
+                b.client.open(leg, codec=L16, pt=96, dtmf_pt=None, remote_ip="127.0.0.1",
+                              remote_port=end.port, remote_rtcp_port=0, nat=False, send=True,
+                              receive=True)  # fmt: skip
+                b.client.place(leg, room=1, speak=speak, hear="room")
+                legs.append(leg)
+                if speak:
+                    end.remote = (ip, port)
+
+            def hears(end: L16End) -> set[str]:
+                return tones_in(end.sound(last_s=0.5), TONES, rate=48000)
+
+            await b.until(
+                lambda: (
+                    ann.tones(TONES) == {"bob"}
+                    and hears(bob) == {"ann"}
+                    and hears(audience) == {"ann", "bob"}
+                )
+            )
+            await b.until(lambda: bool(b.reports(legs[0]) and b.reports(legs[1])), within_s=4.0)
+            heads = [struct.unpack(">BBHII", data[:12]) for data in audience.heard]
+            assert {len(data) for data in audience.heard} == {1932}
+            assert [head[1] for head in heads] == [0xE0] + [96] * (len(heads) - 1)
+            ticks = [(head[3] - heads[0][3]) & 0xFFFFFFFF for head in heads]
+            assert all(tick % 960 == 0 for tick in ticks)
+            assert len({head[4] for head in heads}) == 1
+        b.client.close(legs[0])
+        await b.until(lambda: any(r.final for r in b.reports(legs[0])))
+        assert b.reports(legs[0])[-1].rx_pkts > 30
+
+    live(scenario)
+
+
+def test_an_end_that_only_listens_does_not_occupy_a_port() -> None:
+    async def scenario(b: Bridge) -> None:
+        ports = []
+        for _ in range(6):
+            leg, _, port = b.client.reserve(family="v4")
+            b.client.open(leg, codec=L16, pt=96, dtmf_pt=None, remote_ip="127.0.0.1", remote_port=9,
+                          remote_rtcp_port=0, nat=False, send=False, receive=True)  # fmt: skip
+            ports.append(port)
+        assert len(set(ports)) == 1
 
     live(scenario)
 
