@@ -272,7 +272,7 @@ def reverse(
         session, TransactionType.REVERSAL, f"reverse:{transaction_id}", original.account_id,
         [Entry(entry.account, -entry.amount) for entry in original.entries], content=(transaction_id,),
         actor=actor, reason=reason, at=at, occurred_at=occurred_at, session_id=original.session_id,
-        reverses_id=transaction_id,
+        reference=original.reference, reverses_id=transaction_id,
     )  # fmt: skip
 
 

@@ -124,6 +124,7 @@ class Posted:
     idem: str
     account_id: int | None
     session_id: int | None
+    reference: str | None
     occurred_at: datetime
     posted_at: datetime
     entries: tuple[Entry, ...]
@@ -260,8 +261,8 @@ def post(session: Session, posting: Posting, *, at: datetime) -> Posted:
     )
     return Posted(
         id=transaction_id, type=posting.type, idem=posting.idem, account_id=posting.account_id,
-        session_id=posting.session_id, occurred_at=to_utc_ms(posting.occurred_at), posted_at=moment,
-        entries=posting.entries, replayed=False,
+        session_id=posting.session_id, reference=posting.reference, posted_at=moment, replayed=False,
+        occurred_at=to_utc_ms(posting.occurred_at), entries=posting.entries,
     )  # fmt: skip
 
 
@@ -298,7 +299,8 @@ def _posted(session: Session, row: Any, *, replayed: bool) -> Posted:
     )
     return Posted(
         id=row.id, type=TransactionType(row.type), idem=row.idem, account_id=row.account_id,
-        session_id=row.session_id, occurred_at=row.occurred_at, posted_at=row.posted_at, replayed=replayed,
+        session_id=row.session_id, reference=row.reference, occurred_at=row.occurred_at,
+        posted_at=row.posted_at, replayed=replayed,
         entries=tuple(
             Entry(AccountName(Kind(one.kind), one.owner, one.currency), one.amount) for one in entries
         ),
