@@ -6,10 +6,11 @@ the numbers of the euro, which is right to a factor of a few; the provider's own
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from babel.numbers import NumberFormatError, parse_decimal
+from babel.numbers import NumberFormatError, get_group_symbol, parse_decimal
 
 from billing.errors import MoneyError
 from billing.money import Money
@@ -33,6 +34,8 @@ _CHOICES: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "UAH": (200, 200_000, (1_000, 2_000, 4_000, 10_000)),
 }
 """Currency → least, most, sums to choose from; all in main units."""
+
+_TYPED = re.compile(r"[0-9][0-9.,']*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,11 @@ def choices(currency: str, *, provider_minimum: Money | None = None) -> TopUpCho
 
 def parse(text: str, currency: str, *, locale: str) -> Money:
     """What somebody typed, with the decimal and thousands signs of `locale`. Raises BadAmountError."""
-    trimmed = " ".join(text.split())
+    trimmed = text.strip()
+    if get_group_symbol(locale).isspace():
+        trimmed = "".join(trimmed.split())
     try:
-        if not trimmed or len(trimmed) > 32 or not any(ch.isdigit() for ch in trimmed):
+        if len(trimmed) > 32 or _TYPED.fullmatch(trimmed) is None:
             raise ValueError
         amount = parse_decimal(trimmed, locale=locale, strict=True)
     except (NumberFormatError, ValueError) as exc:
