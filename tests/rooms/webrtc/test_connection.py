@@ -161,7 +161,7 @@ def test_when_the_process_dies_peers_are_told_and_come_back() -> None:
             await again.accept(await s.client.offer(1, await again.offer()))
             await again.connected()
             await until(lambda: len(again.heard) > 10, what="sound")
-            assert not any(isinstance(event, p.SourcePort) for event in s.told), "the source has its port again"
+            assert not any(isinstance(event, p.SourcePort) for event in s.told), "the source kept its port"
             again.say(tone("voice"))
             await until(lambda: len(leg.heard) > 5, what="a microphone")
 
