@@ -26,6 +26,7 @@ class Outbox:
         self._stale = False
         self._news = asyncio.Event()
         self._closing = False
+        self._empty = asyncio.Event()
         self.overflows = 0
 
     def answer(self, frame: str) -> bool:
@@ -50,15 +51,24 @@ class Outbox:
 
     def restate(self) -> None:
         """Send the state instead of the changes that wait."""
-        self._frames = deque(item for item in self._frames if not item[1])
-        self._changes = 0
+        self.forget_changes()
         self._stale = True
         self._news.set()
+
+    def forget_changes(self) -> None:
+        """The changes that wait, or the state in their place, are told another way."""
+        self._frames = deque(item for item in self._frames if not item[1])
+        self._changes = 0
+        self._stale = False
 
     def finish(self) -> None:
         """Nothing more comes: `take` gives what waits, and then None."""
         self._closing = True
         self._news.set()
+
+    async def drained(self) -> None:
+        """Wait until `take` has given everything, after `finish`."""
+        await self._empty.wait()
 
     async def take(self) -> str | None:
         """The next frame; waits for it. None: no more."""
@@ -73,6 +83,7 @@ class Outbox:
                     self._frames.append((frame, False))
                 continue
             if self._closing:
+                self._empty.set()
                 return None
             self._news.clear()
             await self._news.wait()

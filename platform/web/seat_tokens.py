@@ -26,6 +26,7 @@ from rooms.modes import Role
 VALID_S = 24 * 3600
 """How long a ticket is good, in seconds."""
 
+COOKIE_PREFIX = "tb_seat_"
 _VERSION = "v1"
 _LENGTH_MAX = 4_096
 _PURPOSE = b"tollbridge seat ticket"
@@ -60,7 +61,7 @@ def new_seat_id() -> str:
 
 def cookie_name(event_id: int) -> str:
     """One cookie for each event: being in two events at once is no contradiction."""
-    return f"tb_seat_{event_id}"
+    return f"{COOKIE_PREFIX}{event_id}"
 
 
 def sign(ticket: Ticket, *, secret: bytes) -> str:

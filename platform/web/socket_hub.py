@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -121,11 +121,21 @@ class SocketHub:
         self._forget(page)
         return True
 
-    def spawn(self, work: Any) -> None:
-        """Run a coroutine that nobody waits for; kept until it is done."""
+    def has(self, seat_id: str) -> bool:
+        """Whether the seat has a page now."""
+        return seat_id in self._by_seat
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that goes on even if nobody waits for it any more."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # who waits is told; if nobody does, nobody needs to know
 
     def _forget(self, page: RoomPage) -> None:
         del self._by_seat[page.seat_id]
