@@ -99,7 +99,7 @@ def test_one_lost_packet_of_a_tone_is_not_heard() -> None:
     assert rms_db(around) - level_db(around, 400.0, rate=8000) < 0.5
 
 
-@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
 @pytest.mark.parametrize("hz", [100.0, 150.0, 190.0, 400.0])
 def test_concealment_continues_a_voice_at_its_pitch(hz: float, rate: int) -> None:
     block = rate // 100
@@ -108,6 +108,12 @@ def test_concealment_continues_a_voice_at_its_pitch(hz: float, rate: int) -> Non
     guess = conceal.conceal_block(history, np.array([0]), block)[0]
     error = guess - whole[4 * block : 5 * block]
     assert rms_db(error) < rms_db(whole) - 12
+
+
+def test_at_48_khz_a_pitch_between_the_lags_of_8_khz_is_found() -> None:
+    whole = sum(tone(173.0 * k, 0.06, rate=48000, db=-30.0).astype(np.float32) for k in (1, 3, 9, 17))
+    guess = conceal.conceal_block(np.asarray(whole)[None, :1920], np.array([0]), 480)[0]
+    assert rms_db(guess - np.asarray(whole)[1920:2400]) < rms_db(np.asarray(whole)) - 15
 
 
 def test_concealment_of_silence_is_silence() -> None:
