@@ -38,12 +38,13 @@ def zone_countries(gateways: Sequence[Gateway]) -> dict[str, str]:
 
 @cache
 def _zones(countries: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((zone, land) for zone, land in sorted(get_global("zone_territories").items()) if land in countries)
+    known = sorted(get_global("zone_territories").items())
+    return tuple((zone, country) for zone, country in known if country in countries)
 
 
 @cache
 def _continent(country: str) -> str | None:
     zones = get_global("territory_zones").get(country) or [
-        zone for zone, land in get_global("zone_territories").items() if land == country
+        zone for zone, home in get_global("zone_territories").items() if home == country
     ]
     return zones[0].split("/")[0] if zones else None

@@ -3,8 +3,8 @@
 `GET /join` asks for the number of an event; `GET /{url_name}` is the event's page. Entering itself is a form
 that posts to `/{url_name}/join` (web.joining), which sends people back here with `?refused=<slug>` when it
 does not let them in, so that all of it works without scripts; with scripts it is asked as JSON and the page
-stays. Whoever has a good ticket of the event already finds their name in the form. `?l=` carries the secret of a role; it stays a
-field of the form and decides nothing here but which words the page uses.
+stays. Whoever has a good ticket of the event already finds their name in the form. `?l=` carries the secret
+of a role; it stays a field of the form and decides nothing here but which words the page uses.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def find(request: Request, session: Reader, room: str = "") -> Response:
     event = find_event(session, typed) if typed else None
     if event is not None:
         return RedirectResponse(f"/{event.url_name}", status_code=303)
-    return render(request, "join_find.html", FindPage(typed=typed, missing=bool(typed)), status=404 if typed else 200)
+    page = FindPage(typed=typed, missing=bool(typed))
+    return render(request, "join_find.html", page, status=404 if typed else 200)
 
 
 @last_router.get("/{url_name}")
@@ -105,7 +106,8 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
     refused = request.query_params.get("refused")
     access = AccessType(event.access_type)
     ticket = ticket_of(dict(request.cookies), event.id, services)
-    presenter = _is_presenter(event, key) or (ticket is not None and ticket.role is Role.PRESENTER and not key)
+    by_ticket = ticket is not None and ticket.role is Role.PRESENTER and not key
+    presenter = by_ticket or _is_presenter(event, key)
     page = JoinPage(
         event_name=event.name,
         url_name=event.url_name,
@@ -132,5 +134,5 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
 def _is_presenter(event: Event, key: str) -> bool:
     """Whether the secret of `?l=` is a presenter's or the host's."""
     given = key.encode("utf-8", "replace")
-    secrets = (event.hash_presenter, event.hash_host)
-    return any([hmac.compare_digest(given, secret.encode()) for secret in secrets])
+    host = hmac.compare_digest(given, event.hash_host.encode())
+    return hmac.compare_digest(given, event.hash_presenter.encode()) or host

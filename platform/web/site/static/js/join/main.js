@@ -29,8 +29,8 @@ function showWhen() {
     const soon = minutes > 0 && minutes <= 24 * 60;
     setHidden(line, !soon);
     if (!soon) return;
-    if (minutes > 90) setText(line, tn("Begins in %(n)s hour", "Begins in %(n)s hours", Math.round(minutes / 60)));
-    else setText(line, tn("Begins in %(n)s minute", "Begins in %(n)s minutes", minutes));
+    if (minutes > 90) setText(line, tn("Begins in {n} hour", "Begins in {n} hours", Math.round(minutes / 60)));
+    else setText(line, tn("Begins in {n} minute", "Begins in {n} minutes", minutes));
   };
   tick();
   setInterval(tick, 15_000);

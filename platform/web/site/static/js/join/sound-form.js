@@ -105,11 +105,11 @@ export class SoundForm {
     const { microphones, speakers } = await listDevices();
     fillSelect(this.microphone, microphones, this.choice.microphone, {
       standard: t("The system's microphone"),
-      numbered: (n) => t("Microphone %(n)s", { n }),
+      numbered: (n) => t("Microphone {n}", { n }),
     });
     fillSelect(this.speaker, speakers, this.choice.speaker, {
       standard: t("The system's loudspeaker"),
-      numbered: (n) => t("Loudspeaker %(n)s", { n }),
+      numbered: (n) => t("Loudspeaker {n}", { n }),
     });
     if (!canChooseSpeaker()) this.speaker.disabled = true;
     const fixed = this.root.querySelector("#speaker-fixed");

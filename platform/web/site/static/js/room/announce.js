@@ -34,14 +34,14 @@ export class Announcer {
         this.talking(event, meId, now_s);
         break;
       case "question_asked":
-        if (event.participant === meId) said.push(t("You are number %(n)s in the queue.", { n: event.position }));
+        if (event.participant === meId) said.push(t("You are number {n} in the queue.", { n: event.position }));
         else this.hand(name(event.participant), now_s);
         break;
       case "question_withdrawn":
         if (event.participant === meId) said.push(t("You left the queue."));
         break;
       case "floor_given":
-        said.push(event.participant === meId ? t("You have the floor. Everybody hears you.") : t("%(name)s has the floor.", { name: name(event.participant) }));
+        said.push(event.participant === meId ? t("You have the floor. Everybody hears you.") : t("{name} has the floor.", { name: name(event.participant) }));
         break;
       case "floor_taken":
         if (event.participant === meId) said.push(t("You do not have the floor any more."));
@@ -55,7 +55,7 @@ export class Announcer {
         if (event.participant === meId) said.push(event.audible === false ? t("Unmuted, but nobody hears you in this mode.") : t("You are unmuted."));
         break;
       case "mode_changed":
-        if (event.mode !== before.room.mode) said.push(t("Mode: %(mode)s.", { mode: modeName(event.mode) }));
+        if (event.mode !== before.room.mode) said.push(t("Mode: {mode}.", { mode: modeName(event.mode) }));
         if (event.muted.includes(meId)) said.push(t("The change of mode muted you."));
         break;
       case "started":
@@ -79,7 +79,7 @@ export class Announcer {
         break;
       case "joined":
         if (event.person.role === PRESENTER && event.person.id !== meId) {
-          said.push(t("%(name)s is here, presenter.", { name: event.person.name }));
+          said.push(t("{name} is here, presenter.", { name: event.person.name }));
         }
         break;
       case "local/link":
@@ -88,7 +88,7 @@ export class Announcer {
       case "local/state":
         if (before.link === "lost") said.push(t("Connected again."));
         else if (before.seq === null && mine(state) !== null) {
-          said.push(tn("You are in %(event)s. %(n)s person is here.", "You are in %(event)s. %(n)s people are here.", state.people.size, { event: state.room.name }));
+          said.push(tn("You are in {event}. {n} person is here.", "You are in {event}. {n} people are here.", state.people.size, { event: state.room.name }));
         }
         break;
       default:
@@ -112,8 +112,8 @@ export class Announcer {
     const said = [];
     if (this.handsSince_s !== null && now_s - this.handsSince_s >= HANDS_TOGETHER_S) {
       const [first, ...others] = this.hands;
-      if (others.length === 0) said.push(t("%(name)s has a question.", { name: first }));
-      else said.push(tn("%(name)s and %(n)s other have questions.", "%(name)s and %(n)s others have questions.", others.length, { name: first }));
+      if (others.length === 0) said.push(t("{name} has a question.", { name: first }));
+      else said.push(tn("{name} and {n} other have questions.", "{name} and {n} others have questions.", others.length, { name: first }));
       this.hands = [];
       this.handsSince_s = null;
     }
@@ -121,7 +121,7 @@ export class Announcer {
     if (due && now_s - this.talkSaid_s >= TALK_EVERY_S) {
       const person = state.people.get(this.candidate.id);
       if (person?.talking) {
-        said.push(t("%(name)s is speaking.", { name: person.name }));
+        said.push(t("{name} is speaking.", { name: person.name }));
         this.named = person.id;
         this.talkSaid_s = now_s;
       }

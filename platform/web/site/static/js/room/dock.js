@@ -29,9 +29,9 @@ export class Dock {
     if (participant) {
       const asking = me.question !== null;
       setAttribute(this.hand, "aria-pressed", asking ? "true" : "false");
-      const label = me.floor ? t("Give back") : asking ? t("In queue: %(n)s", { n: me.question }) : t("Ask");
+      const label = me.floor ? t("Give back") : asking ? t("In queue: {n}", { n: me.question }) : t("Ask");
       setText(this.hand.querySelector(".round-label"), label);
-      setAttribute(this.hand, "aria-label", me.floor ? t("Give the floor back") : asking ? t("Withdraw my question, number %(n)s in the queue", { n: me.question }) : t("Ask a question"));
+      setAttribute(this.hand, "aria-label", me.floor ? t("Give the floor back") : asking ? t("Withdraw my question, number {n} in the queue", { n: me.question }) : t("Ask a question"));
       setAttribute(this.hand, "aria-keyshortcuts", "H");
     }
     const hearsMusic = participant && !(state.room.started && state.room.mode !== "presenters_only");
@@ -72,6 +72,6 @@ export class Dock {
   listeners(state) {
     const others = state.people.size - 1;
     if (others <= 0) return t("Nobody else is here yet.");
-    return tn("%(n)s person hears you.", "%(n)s people hear you.", others);
+    return tn("{n} person hears you.", "{n} people hear you.", others);
   }
 }

@@ -68,28 +68,30 @@ async function ask(what, fields = {}) {
   try {
     return await socket.ask(what, fields);
   } catch (error) {
-    const text = error instanceof Refused ? refusal(error.slug, error.message) : t("The connection was lost. Please try again.");
+    const text = error instanceof Refused ? refusal(error.slug) : t("The connection was lost. Please try again.");
     toast(text, { kind: "bad" });
     return null;
   }
 }
 
 function onMessage(message) {
-  if (message.ice !== undefined) iceServers = message.ice;
-  if (message.state !== undefined) tell({ type: "local/state", snapshot: snapshotFrom(message.state) });
+  if (message.state !== undefined) {
+    const snapshot = snapshotFrom(message.state);
+    iceServers = snapshot.iceServers;
+    tell({ type: "local/state", snapshot });
+  }
   if (message.event !== undefined) tell(eventFrom(message, Date.now()));
   if (message.sound !== undefined) tell({ type: "local/sound", ...message.sound });
+  if (message.removed !== undefined) tell({ type: "local/removed" });
 }
 
-const CLOSED = { 4001: "elsewhere", 4003: "removed", 4004: "ended" };
+const CLOSED = { 4000: "ended", 4001: "elsewhere", 4002: "left", 4003: "removed", 4410: "ended" };
+const TICKET_OLD = 4403;
 
 function onLink(link, detail = null) {
-  if (link === "live") {
-    tell({ type: "local/link", link: "live" });
-    return;
-  }
-  if (link === "closed") tell({ type: "local/link", link: CLOSED[detail.code] ?? "refused", refusal: detail.reason });
-  else tell({ type: "local/link", link: "lost" });
+  if (detail === TICKET_OLD) location.assign(root.dataset.join);
+  else if (link === "closed") tell({ type: "local/link", link: CLOSED[detail] });
+  else tell({ type: "local/link", link, refusal: detail });
 }
 
 let asking = false;
@@ -145,7 +147,7 @@ store.watch((now, event, before) => {
     toast(t("A presenter muted you. You can unmute yourself."));
   }
   if (event.type === "floor_given" && event.participant === now.me?.id) toast(t("You have the floor. Everybody hears you."), { kind: "good" });
-  if (["ended", "removed", "elsewhere", "left"].includes(now.link)) socket.stop();
+  if (["ended", "elsewhere", "left"].includes(now.link)) socket.stop();
 });
 
 // What people do
@@ -207,7 +209,7 @@ async function leave() {
 
 async function kick(person) {
   if ((await ask("kick", { participant: person.id })) === null) return;
-  toast(t("%(name)s was removed.", { name: person.name }), {
+  toast(t("{name} was removed.", { name: person.name }), {
     seconds: 15,
     action: { label: t("Undo"), run: () => ask("undo_kick", { participant: person.id }) },
   });
@@ -224,13 +226,13 @@ async function rename(person) {
 function openMenu(id, anchor) {
   const person = state().people.get(id);
   if (person !== undefined) {
-    menu.toggle(anchor, t("Actions for %(name)s", { name: person.name }), personMenu(state(), person, { ask, kick, rename }));
+    menu.toggle(anchor, t("Actions for {name}", { name: person.name }), personMenu(state(), person, { ask, kick, rename }));
   }
 }
 
 function sayWho() {
   const names = [...state().people.values()].filter(({ talking }) => talking).map(({ name }) => name);
-  say([names.length === 0 ? t("Nobody is speaking.") : t("Speaking now: %(names)s.", { names: new Intl.ListFormat(document.documentElement.lang).format(names) })]);
+  say([names.length === 0 ? t("Nobody is speaking.") : t("Speaking now: {names}.", { names: new Intl.ListFormat(document.documentElement.lang).format(names) })]);
 }
 
 // Views

@@ -50,7 +50,7 @@ export class PeopleView {
     this.presenters.update(presenters.map((person) => [person.id, person]));
     this.participants.update(participants.map((person) => [person.id, person]));
     setText(byId("people-count"), String(state.people.size));
-    byId("people-count").setAttribute("aria-label", tn("%(n)s person", "%(n)s people", state.people.size));
+    byId("people-count").setAttribute("aria-label", tn("{n} person", "{n} people", state.people.size));
     setHidden(byId("filter-box"), state.people.size < FILTER_FROM && wanted === "");
     setHidden(byId("label-presenters"), presenters.length === 0);
     setHidden(byId("label-participants"), participants.length === 0);

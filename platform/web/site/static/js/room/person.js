@@ -55,6 +55,7 @@ function details(person, meId) {
   const parts = [];
   if (person.id === meId) parts.push(t("You"));
   if (person.role === PRESENTER) parts.push(t("Presenter"));
+  if (person.floor) parts.push(t("Has the floor"));
   if (person.devices.has("phone")) {
     const place = [flagOf(person.country), person.city ?? (person.country ? countryName(person.country) : t("Phone"))];
     parts.push(place.filter(Boolean).join(" "));
@@ -86,7 +87,6 @@ export function personRow({ meId, onMenu, menuFor }) {
     const name = el("span", { class: "name" });
     const sub = el("span", { class: "sub" });
     const phone = el("span", { class: "phone-mark", role: "img", "aria-label": t("By phone"), title: t("By phone") }, icon("phone"));
-    const floor = el("span", { class: "badge accent floor-mark" }, t("Has the floor"));
     const hand = el("span", { class: "badge warn hand-mark" }, icon("hand"), el("span"));
     const quality = barsNode();
     const microphone = el("span", { class: "mic-mark", role: "img" }, icon("mic"));
@@ -97,7 +97,7 @@ export function personRow({ meId, onMenu, menuFor }) {
       on: { click: () => onMenu(first.id, more) },
     }, icon("more"));
     const node = el("li", { class: "person", dataset: { id: first.id } },
-      face, el("div", { class: "who-text" }, name, sub), floor, hand, phone, quality, microphone, more);
+      face, el("div", { class: "who-text" }, name, sub), hand, phone, quality, microphone, more);
     const patch = (person) => {
       setText(name, person.name);
       setText(face, initials(person.name));
@@ -105,11 +105,11 @@ export function personRow({ meId, onMenu, menuFor }) {
       setText(sub, second);
       setHidden(sub, second === "");
       setHidden(phone, !person.devices.has("phone"));
-      setHidden(floor, !person.floor);
+      setClass(node, "has-floor", person.floor);
       setHidden(hand, person.question === null);
       if (person.question !== null) {
         setText(hand.lastElementChild, String(person.question));
-        setAttribute(hand, "aria-label", t("Number %(n)s in the queue", { n: person.question }));
+        setAttribute(hand, "aria-label", t("Number {n} in the queue", { n: person.question }));
         setAttribute(hand, "role", "img");
       }
       setBars(quality, person.quality ?? null);
@@ -123,7 +123,7 @@ export function personRow({ meId, onMenu, menuFor }) {
       setClass(node, "talking", person.talking);
       setClass(node, "gone", !person.connected);
       setHidden(more, !menuFor(person));
-      setAttribute(more, "aria-label", t("Actions for %(name)s", { name: person.name }));
+      setAttribute(more, "aria-label", t("Actions for {name}", { name: person.name }));
       setAttribute(node, "data-talking", person.talking ? "1" : null);
       setAttribute(node, "data-muted", person.muted ? (person.muted_by ?? "self") : null);
       setAttribute(node, "data-question", person.question);

@@ -82,8 +82,8 @@ export class Phone {
   cardText() {
     const lines = [this.eventName, "", t("Dial in by phone:")];
     for (const number of this.numbers) lines.push(`${number.location}: ${number.display}`);
-    if (this.eventPin) lines.push("", t("PIN: %(pin)s, then #", { pin: inGroups(this.eventPin) }));
-    lines.push("", t("Or by browser: %(url)s", { url: new URL(byId("room").dataset.join, location.href).href }));
+    if (this.eventPin) lines.push("", t("PIN: {pin}, then #", { pin: inGroups(this.eventPin) }));
+    lines.push("", t("Or by browser: {url}", { url: new URL(byId("room").dataset.join, location.href).href }));
     return lines.join("\n");
   }
 
@@ -92,9 +92,10 @@ export class Phone {
     const closed = this.dialogs.open("dialog-phone");
     if (this.pin === null) {
       const answer = await this.ask("phone");
-      if (answer !== null) {
-        this.pin = answer.pin;
-        setText(byId("phone-pin"), answer.pin_grouped ?? inGroups(answer.pin));
+      if (answer === null) byId("dialog-phone").close("");
+      else {
+        this.pin = answer.phone.pin;
+        setText(byId("phone-pin"), inGroups(this.pin));
         this.fillNumbers();
       }
     }

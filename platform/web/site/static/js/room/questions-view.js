@@ -32,7 +32,7 @@ export class QuestionsView {
       setText(name, person.name);
       setText(face, initials(person.name));
       setHidden(give, !iAmPresenter(state()));
-      setAttribute(give, "aria-label", t("Give the floor to %(name)s", { name: person.name }));
+      setAttribute(give, "aria-label", t("Give the floor to {name}", { name: person.name }));
     };
     return { node, patch };
   }

@@ -158,9 +158,6 @@ const SERVER = {
     const next = { ...state, people, floor: state.floor === id ? null : state.floor };
     return state.queue.includes(id) ? withQueue(next, state.queue.filter((who) => who !== id)) : next;
   },
-  kicked(state, { participant: id }) {
-    return id === state.me?.id ? { ...state, link: "removed" } : state;
-  },
   muted: (state, { participant: id, by }) => settledMute(state, id, { muted: true, muted_by: by }),
   unmuted: (state, { participant: id }) => settledMute(state, id, null),
   mode_changed(state, { mode, muted, unmuted }) {
@@ -210,8 +207,7 @@ const SERVER = {
   },
   sound_changed: (state, { participant: id, sound }) => withPerson(state, id, { sound }),
   quality_changed: (state, { participant: id, quality }) => withPerson(state, id, { quality }),
-  toll_free_switched: (state, { on }) => withRoom(state, { tollFree: on }),
-  gateway_switched: (state, { on }) => withRoom(state, { gateway: on }),
+  settings_changed: (state, { gateway, toll_free: tollFree }) => withRoom(state, { gateway, tollFree }),
 };
 
 // Changes by this page
@@ -225,9 +221,12 @@ function local(state, event) {
       return { ...state, link, refusal: null, stale: false, seq, room, people: byId, queue, floor, me, pendingMute: null };
     }
     case "local/link":
-      // The end of the story is not undone by the socket that closes after it.
+      // The end of the story is not undone by the socket that closes after it. Being removed may still be
+      // taken back: then the whole state arrives.
       if (["ended", "removed", "elsewhere", "left"].includes(state.link)) return state;
       return { ...state, link: event.link, refusal: event.refusal ?? null, pendingMute: null };
+    case "local/removed":
+      return { ...state, link: "removed", speak: false, hear: "silence" };
     case "local/sound":
       return { ...state, speak: event.speak, hear: event.hear };
     case "local/peer":

@@ -1,9 +1,9 @@
 /* The live socket: numbered questions out, answers and events in, and a connection that comes back.
  *
  * Each connection counts its questions from 1 and begins with `hello`, which carries the last sequence
- * number seen, so that the server can send just what was missed. Close codes from 4000 on are the server's
- * word that coming back makes no sense (opened elsewhere, removed, over); everything else is a network that
- * went away and is tried again, after 0.3 s at first, then twice as long each time up to 15 s, with a random
+ * number seen, so that the server can send just what was missed. Some close codes are the
+ * server's word that coming back makes no sense (FINAL), and so is a `hello` that is refused; everything else
+ * is a network that went away and is tried again, after 0.3 s at first, then twice as long each time up to 15 s, with a random
  * part so that 500 pages do not return in the same moment. `online` and a page that becomes visible try at
  * once. A silent network is found by a ping every 20 s that must be answered within 8 s.
  */
@@ -12,6 +12,9 @@ const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 15_000;
 const PING_EVERY_MS = 20_000;
 const ANSWER_WITHIN_MS = 8_000;
+
+/** Close codes after which one does not come back: ended, elsewhere, left, removed, ticket too old, over. */
+const FINAL = new Set([4000, 4001, 4002, 4003, 4403, 4410]);
 
 /** A question that the server refused; `slug` is its reason. */
 export class Refused extends Error {
@@ -23,7 +26,8 @@ export class Refused extends Error {
 
 export class LiveSocket {
   /** `lastSeq()` gives the last sequence number seen or null; `onMessage(object)` gets what is no answer;
-   *  `onLink(state, detail)` hears "live", "lost" and "closed" ({code, reason}). */
+   *  `onLink(state, detail)` hears "live", "lost", "closed" (code) and
+   *  "refused" (slug). */
   constructor(url, { lastSeq, onMessage, onLink }) {
     this.url = url;
     this.lastSeq = lastSeq;
@@ -58,7 +62,10 @@ export class LiveSocket {
       try {
         await this.ask("hello", { seq: this.lastSeq() });
       } catch (error) {
-        if (error instanceof Refused && socket === this.socket) socket.close();
+        if (error instanceof Refused && socket === this.socket) {
+          this.stop();
+          this.onLink("refused", error.slug);
+        }
         return;
       }
       this.wait_ms = FIRST_WAIT_MS;
@@ -122,11 +129,11 @@ export class LiveSocket {
   /** Give the connection up without waiting for the other side to agree. */
   drop() {
     const socket = this.socket;
-    this.closed({ code: 1006, reason: "" });
+    this.closed({ code: 1006 });
     socket.close();
   }
 
-  closed({ code, reason }) {
+  closed({ code }) {
     this.socket = null;
     clearInterval(this.pinger);
     for (const { reject, timer } of this.pending.values()) {
@@ -135,9 +142,9 @@ export class LiveSocket {
     }
     this.pending.clear();
     if (this.done) return;
-    if (code >= 4000 && code < 5000) {
+    if (FINAL.has(code)) {
       this.done = true;
-      this.onLink("closed", { code, reason });
+      this.onLink("closed", code);
       return;
     }
     this.onLink("lost");

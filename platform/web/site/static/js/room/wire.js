@@ -9,7 +9,7 @@ import { countryName } from "./words.js";
 function shownName(name, { city, country }) {
   if (name) return name;
   const place = city ?? (country ? countryName(country) : null);
-  return place ? t("Caller, %(place)s", { place }) : t("Caller");
+  return place ? t("Caller, {place}", { place }) : t("Caller");
 }
 
 /** One person; `question` and `floor` are told for the whole room and filled in by `snapshotFrom`. */
@@ -47,6 +47,7 @@ export function snapshotFrom(json) {
   return {
     seq: json.seq,
     me: json.me,
+    iceServers: json.ice_servers ?? [],
     people,
     queue,
     floor: json.floor ?? null,
@@ -58,9 +59,9 @@ export function snapshotFrom(json) {
       locked: json.locked,
       ended: json.ended,
       musicOn: json.music ?? true,
-      tollFree: json.toll_free ?? false,
-      gateway: json.gateway ?? true,
-      discussionLimit: json.discussion_limit ?? 25,
+      tollFree: json.settings?.toll_free ?? false,
+      gateway: json.settings?.gateway ?? true,
+      discussionLimit: json.limits?.discussion ?? 25,
     },
   };
 }

@@ -19,7 +19,7 @@ export function modeExplained(mode, limit) {
     case "presenters_only": return t("Presenters talk among themselves. Everybody else hears music.");
     case "qa": return t("Presenters speak. Participants ask, and speak when you give them the floor.");
     case "listen_only": return t("Presenters speak, participants listen. All participants are muted.");
-    case "discussion": return t("Everybody may speak. For up to %(n)s people.", { n: limit });
+    case "discussion": return t("Everybody may speak. For up to {n} people.", { n: limit });
     default: return "";
   }
 }
@@ -45,7 +45,7 @@ export function reasonNotHeard(reason, { presenter }) {
 }
 
 /** One sentence for a slug that the server refused something with. */
-export function refusal(slug, message = "") {
+export function refusal(slug) {
   switch (slug) {
     case "event-locked": return t("The event is locked: only presenters may enter.");
     case "event-full": return t("The event is full.");
@@ -61,9 +61,10 @@ export function refusal(slug, message = "") {
     case "too-many-for-discussion": return t("There are too many people here for a discussion.");
     case "removed": return t("A presenter removed you from this event.");
     case "nothing-to-undo": return t("It is too late to undo this.");
-    case "rate-limited": return t("That was a bit fast. Please try again in a moment.");
+    case "too-fast": return t("That was a bit fast. Please try again in a moment.");
     case "gateway-off": return t("The phone gateway is off.");
-    default: return message || t("That did not work. Please try again.");
+    case "unavailable": return t("This is not possible at the moment. Please try again soon.");
+    default: return t("That did not work. Please try again.");
   }
 }
 
