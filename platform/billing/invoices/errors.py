@@ -1,0 +1,33 @@
+"""Errors of invoices.
+
+BillingError
+└── InvoiceError
+    ├── NotInvoiceableError    name, address or seller's details are missing: the operator's or customer's
+    ├── UnknownInvoiceError    no such invoice, or another account's
+    ├── FontMissingError       no font on this machine can draw the document: the operator's
+    └── ViesAwayError          VIES did not say whether a number is in force
+"""
+
+from __future__ import annotations
+
+from billing.errors import BillingError
+
+
+class InvoiceError(BillingError):
+    """Parent of the errors of invoices."""
+
+
+class NotInvoiceableError(InvoiceError):
+    """Something that an invoice must show is missing."""
+
+
+class UnknownInvoiceError(InvoiceError):
+    """No such invoice, or it is another account's; the two are not told apart."""
+
+
+class FontMissingError(InvoiceError):
+    """No font with the letters we need was found."""
+
+
+class ViesAwayError(InvoiceError):
+    """VIES, or the member state behind it, did not answer."""
