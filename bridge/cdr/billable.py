@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from billing.calls import BillableCall
@@ -37,7 +37,8 @@ class CdrCalls:
 
     def get_many(self, session: Session, cdr_ids: Collection[str]) -> list[BillableCall]:
         """Those of these calls that exist, ordered by setup time."""
-        ids, found = list(cdr_ids), []
+        ids = list(cdr_ids)
+        found: list[Any] = []
         for begin in range(0, len(ids), _IN_MAX):
             found += session.execute(select(*_COLUMNS).where(Cdr.id.in_(ids[begin : begin + _IN_MAX]))).all()
         return _calls(session, sorted(found, key=lambda row: (row.setup_at, row.id)))
@@ -95,11 +96,11 @@ def events_of(session: Session, session_ids: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def _billable() -> Select[Any]:
+def _billable() -> Any:
     return select(*_COLUMNS).where(Cdr.billable)
 
 
-def _calls(session: Session, rows: Iterable[Row[Any]]) -> list[BillableCall]:
+def _calls(session: Session, rows: Iterable[Any]) -> list[BillableCall]:
     known = list(rows)
     numbers = {row.session_id: session_number(row.session_id) for row in known}
     events = events_of(session, (number for number in numbers.values() if number is not None))

@@ -110,7 +110,8 @@ class Money:
     @property
     def micro(self) -> int:
         """In 10⁻⁶ of the main unit; exact."""
-        return self.minor * (MICRO // 10 ** exponent(self.currency))
+        unit: int = 10 ** exponent(self.currency)
+        return self.minor * (MICRO // unit)
 
     def times(self, factor: Exact, rounding: Rounding = Rounding.HALF_UP) -> Money:
         """`factor` times as much, rounded once: tax, discounts, shares."""

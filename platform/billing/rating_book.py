@@ -230,7 +230,8 @@ def insert_ratings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 def rated_ids(session: Session, ids: Collection[str]) -> set[str]:
     """Those of these calls that have a price."""
-    every, found = list(ids), set()
+    every = list(ids)
+    found: set[str] = set()
     for begin in range(0, len(every), CHUNK):
         chunk = every[begin : begin + CHUNK]
         found.update(session.scalars(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -23,7 +24,7 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
 def a_rate(blocks: str, per_minute: str, **more: str | int) -> Rate:
     first, following = map(int, blocks.split("/"))
-    amounts = {f"{name}_u": to_micro(Decimal(str(more.pop(name))))
+    amounts: dict[str, Any] = {f"{name}_u": to_micro(Decimal(str(more.pop(name))))
                for name in ("connect_fee", "min_charge", "max_charge") if name in more}
     return Rate(
         number_class="tollfree", called_prefix="", per_minute_u=to_micro(Decimal(per_minute)), first_s=first,

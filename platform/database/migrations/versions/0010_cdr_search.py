@@ -26,6 +26,8 @@ _NAMES = ("caller_e164", "called_e164", "caller_end", "called_end", "reason_slug
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SET LOCAL statement_timeout = 0")  # millions of records take longer than a request may
     for side in ("caller", "called"):
         number = f"{side}_e164"
         op.create_index(f"ix_cdr_{number}", "cdr", [number], postgresql_ops={number: "text_pattern_ops"})
