@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from web import conferences, errors, lists, live, operations, pages, runs
+from web import conferences, errors, join_routes, lists, live, operations, runs, socket
 from web.middleware import Counting, JsonSuffix, SafeHeaders
 from web.services import Services
+from web.site import join, room, routes
+from web.site.errors import error_page
 
 DESCRIPTION = """\
 Plan events, watch and steer them while they run, and read their call records.
@@ -30,9 +32,10 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (lists, conferences, live, runs, operations, pages):
+    for module in (lists, conferences, live, runs, operations, routes, join, room, join_routes, socket):
         app.include_router(module.router)
-    errors.install(app)
+    app.include_router(join.last_router)  # the address of an event fits any path, so it comes last
+    errors.install(app, page=error_page)
     app.add_middleware(JsonSuffix)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Counting, registry=services.registry)
