@@ -225,10 +225,19 @@ class Transport:
         connection = self._path.connection
         if connection is None or not self.connected:
             return False
-        return connection.send_now(self._dtls._tx_srtp.protect(packet))
+        try:
+            sealed = self._dtls._tx_srtp.protect(packet)
+        except pylibsrtp.Error:  # one listener's trouble must not silence the others
+            return False
+        return connection.send_now(sealed)
 
     def send_rtcp(self, packet: bytes) -> bool:
+        """The same for RTCP."""
         connection = self._path.connection
         if connection is None or not self.connected:
             return False
-        return connection.send_now(self._dtls._tx_srtp.protect_rtcp(packet))
+        try:
+            sealed = self._dtls._tx_srtp.protect_rtcp(packet)
+        except pylibsrtp.Error:
+            return False
+        return connection.send_now(sealed)
