@@ -20,11 +20,13 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ROOT / "platform" / "web"
-LOCALES = PAGES / "site" / "locale"
+PAGES = ROOT / "platform"
+LOCALES = PAGES / "web" / "site" / "locale"
+MAIL_LOCALES = PAGES / "mail" / "locale"
 COMMON = "messages"
+MAIL = "mail"
 
-#: Part → beginnings of paths below platform/web.
+#: Part → beginnings of paths below platform/web/.
 PARTS: dict[str, tuple[str, ...]] = {
     "join": (
         "site/join", "site/room", "site/templates/join", "site/templates/room",
@@ -37,10 +39,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
 }
 METHODS = [
-    ("site/static/**.js", "javascript"),
-    ("site/templates/**.html", "jinja2"),
-    ("site/templates/**.txt", "jinja2"),
-    ("**.py", "python"),
+    ("web/site/static/**.js", "javascript"),
+    ("web/site/templates/**.html", "jinja2"),
+    ("web/**.py", "python"),
+    ("mail/templates/**.html", "jinja2"),
+    ("mail/templates/**.txt", "jinja2"),
 ]
 KEYWORDS = {
     "_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "translate": None,
@@ -54,10 +57,9 @@ def main(arguments: list[str]) -> int:
     texts = extracted()
     stale = False
     for language in sorted(path.name for path in LOCALES.iterdir() if path.is_dir()):
-        folder = LOCALES / language / "LC_MESSAGES"
-        known = translations(folder, language)
-        for part in (COMMON, *PARTS):
-            path = folder / f"{part}.po"
+        known = translations(LOCALES / language, language) | translations(MAIL_LOCALES / language, language)
+        for part in texts:
+            path = (MAIL_LOCALES if part == MAIL else LOCALES) / language / "LC_MESSAGES" / f"{part}.po"
             updated = as_po(language, {key: known.get(key) for key in texts[part]})
             if texts[part] and updated != (path.read_bytes() if path.exists() else b""):
                 stale = True
@@ -72,18 +74,22 @@ def main(arguments: list[str]) -> int:
 
 def extracted() -> dict[str, list[Key]]:
     """The texts of each part, in alphabetical order, every text in one part only."""
-    found: dict[str, set[Key]] = {part: set() for part in (COMMON, *PARTS)}
+    found: dict[str, set[Key]] = {part: set() for part in (COMMON, *PARTS, MAIL)}
     for file, text in _texts():
         found[part_of(file)].add(text)
     taken: set[Key] = set()
-    for texts in found.values():
-        texts -= taken
-        taken |= texts
+    for part, texts in found.items():
+        if part != MAIL:  # which is read without the others
+            texts -= taken
+            taken |= texts
     return {part: sorted(texts, key=str) for part, texts in found.items()}
 
 
 def part_of(file: str) -> str:
-    """The part that a file below platform/web belongs to."""
+    """The part that a file below platform/ belongs to."""
+    if file.startswith("mail/"):
+        return MAIL
+    file = file.removeprefix("web/")
     for part, beginnings in PARTS.items():
         if file.startswith(beginnings):
             return part
@@ -100,7 +106,7 @@ def _texts() -> Iterator[tuple[str, Key]]:
 def translations(folder: Path, language: str) -> dict[Key, str | tuple[str, ...]]:
     """Everything that is translated already, whichever file it is in."""
     known: dict[Key, str | tuple[str, ...]] = {}
-    for path in sorted(folder.glob("*.po")):
+    for path in sorted((folder / "LC_MESSAGES").glob("*.po")):
         with path.open("rb") as file:
             for message in read_po(file, locale=language):
                 if message.id and _complete(message.string):

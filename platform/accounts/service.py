@@ -28,7 +28,7 @@ class CreatedAccount:
 def normal_email(text: str) -> str:
     """`text` trimmed and in lower case. Raises BadEmailError."""
     email = text.strip().lower()
-    if len(email) > 254 or _EMAIL.fullmatch(email) is None:
+    if len(email) > 254 or not email.isprintable() or _EMAIL.fullmatch(email) is None:
         raise BadEmailError("this is not a mail address")
     return email
 
@@ -51,6 +51,20 @@ def add_key(session: Session, *, account_id: int, now: datetime) -> str:
     session.add(ApiKey(account_id=account_id, prefix=new.prefix, digest=new.digest, created_at=now))
     session.flush()
     return new.text
+
+
+def list_keys(session: Session, *, account_id: int) -> list[ApiKey]:
+    """The keys of an account that open something, oldest first."""
+    return repository.keys_of(session, account_id)
+
+
+def revoke_key(session: Session, *, account_id: int, key_id: int, now: datetime) -> None:
+    """The key opens nothing any more. Raises UnknownKeyError, also for keys of other accounts."""
+    key = session.get(ApiKey, key_id)
+    if key is None or key.account_id != account_id or key.revoked_at is not None:
+        raise UnknownKeyError("there is no such API key")
+    key.revoked_at = now
+    session.flush()
 
 
 def authenticate(session: Session, api_key: str) -> Account:
