@@ -210,7 +210,10 @@ def many(sessions: sessionmaker[Session]) -> sessionmaker[Session]:
 
 @pytest.mark.parametrize("sort", list(Sort))
 @pytest.mark.parametrize("descending", [True, False])
-@pytest.mark.parametrize("which", [CdrSearch(), CdrSearch(mos_below=4), CdrSearch(cost_from_u=1)])
+@pytest.mark.parametrize("which", [
+    CdrSearch(), CdrSearch(mos_below=4), CdrSearch(cost_from_u=1),
+    CdrSearch(setup_from=T0 - timedelta(days=1)),
+])
 @pytest.mark.parametrize("limit", [1, 4, 30])
 def test_pages_are_the_list(
     many: sessionmaker[Session], sort: Sort, descending: bool, which: CdrSearch, limit: int
@@ -233,6 +236,18 @@ def test_pages_are_the_list(
         expected = [hits[index].record.id for index in (*having, *lacking)]
         assert pages(session, which, sort=sort, descending=descending, limit=limit) == expected
         assert which != CdrSearch() or len(expected) == 30
+
+
+def test_many_that_fit_are_paged_like_few(
+    many: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    which = CdrSearch(setup_from=T0)
+    with many() as session:
+        for sort in Sort:
+            few = pages(session, which, sort=sort, descending=True, limit=4)
+            monkeypatch.setattr("bridge.cdr.search.FEW", 3)
+            assert pages(session, which, sort=sort, descending=True, limit=4) == few
+            monkeypatch.undo()
 
 
 def test_a_record_that_arrives_meanwhile_shifts_nothing(many: sessionmaker[Session]) -> None:
@@ -293,7 +308,7 @@ def test_sqlite_uses_the_indexes(sessions: sessionmaker[Session], which: CdrSear
     with sessions() as session:
         if session.get_bind().dialect.name != "sqlite":
             pytest.skip("PostgreSQL chooses by statistics; bench/rating.py prints its plans")
-        query = page_query(session, which, Sort.TIME, True, None, 50)
+        query = page_query(session, which, Sort.TIME, descending=True, limit=50)
         compiled = query.compile(session.connection(), compile_kwargs={"render_postcompile": True})
         values = tuple(compiled.params[name] for name in compiled.positiontup or ())
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
