@@ -69,9 +69,10 @@ class Visitor:
 
     def hello(self, seq: int | None = None) -> dict[str, Any]:
         """Come in; with no `seq` read until the state and the sound are here."""
+        heard = len(self.sounds)  # the state may come before the answer or after it
         answer = self.ask("hello", seq=seq)
-        if "error" not in answer and seq is None:
-            self.until(lambda told: "sound" in told)
+        while "error" not in answer and seq is None and len(self.sounds) == heard:
+            self.read()
         return answer
 
     @property
