@@ -19,8 +19,6 @@ import fractions
 import multiprocessing
 import os
 import secrets
-import select
-import socket
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,12 +39,20 @@ from tests.support.sound import Says, Sound
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _CHECKED = 50
+ENCODE_MS = 0.26
+"""One frame; see rooms.webrtc.opus."""
 
 
 def cpu_s(pid: int) -> float:
     """CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def kernel_s(pid: int) -> float:
+    """The part of them that was spent in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[12]) / _TICKS_PER_S
 
 
 def voice() -> Says:
@@ -163,7 +169,9 @@ async def ours(count: int, seconds: float) -> dict[str, float]:
             s.client.listen(number, 1)
         await asyncio.sleep(1)
         before, late = await crowd.received(), _late(s)
+        kernel = kernel_s(s.client.pid)
         once = await _spent(s, seconds)
+        kernel = (kernel_s(s.client.pid) - kernel) / seconds
         lost = 1 - (await crowd.received() - before) / (count * 50 * seconds)
         late = _late(s) - late
         each = min(count, 40)
@@ -179,6 +187,7 @@ async def ours(count: int, seconds: float) -> dict[str, float]:
         "join": 1000 * joined / count,
         "resting": 1000 * idle / count,
         "once": 1000 * once / count,
+        "kernel": 1000 * kernel / count,
         "each": 1000 * (own - idle * (count - each) / count) / each,
         "missing": lost,
         "late": late,
@@ -299,58 +308,32 @@ async def bare(count: int, seconds: float, *, raw: bool) -> float:
 # Where the time goes.
 
 
-def run_sinks(pipe: Connection, count: int) -> None:
-    """A process that reads as many sockets as there are listeners, woken by each packet as a browser is."""
-    poller, socks = select.epoll(), {}
-    for _ in range(count):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", 0))
-        socks[sock.fileno()] = sock
-        poller.register(sock, select.EPOLLIN)
-    pipe.send([sock.getsockname() for sock in socks.values()])
-    while not pipe.poll():
-        for fd, _ in poller.poll(0.1):
-            socks[fd].recv(2048)
-
-
 def parts(count: int, seconds: float) -> dict[str, float]:
-    """µs per packet of what is done for each listener.
+    """µs per packet of what is done for each listener outside the kernel.
 
-    In the rhythm of the process: once in 20 ms for all listeners, each with its own objects and socket, so
-    that caches are as cold and the readers as asleep as they are there.
+    In the rhythm of the process: once in 20 ms for all listeners, each with its own objects, so that caches
+    are as cold as they are there.
     """
-    context = multiprocessing.get_context("spawn")
-    pipe, theirs = context.Pipe()
-    sinks = context.Process(target=run_sinks, args=(theirs, count), daemon=True)
-    sinks.start()
-    addresses = pipe.recv()
     streams = [Outgoing(payload_type=111, ssrc=number) for number in range(count)]
     sessions = [_srtp() for _ in range(count)]
-    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
     reports = [Reports(ssrc=number, cname="x" * 16) for number in range(count)]
     payload = secrets.token_bytes(100)
-    spent = dict.fromkeys(("header and state", "SRTP (AES-256-GCM)", "UDP send", "RTCP"), 0.0)
+    spent = dict.fromkeys(("header and state", "SRTP (AES-256-GCM)", "RTCP out"), 0.0)
     ticks = int(seconds * 50)
     for tick in range(ticks):
         at = [time.process_time()]
         packets = [one.packet(payload, source=1, step=960, now_s=0.02 * tick) for one in streams]
         at.append(time.process_time())
-        sealed = [session.protect(packet) for session, packet in zip(sessions, packets, strict=True)]
-        at.append(time.process_time())
-        for sock, packet, address in zip(socks, sealed, addresses, strict=True):
-            sock.sendto(packet, address)
+        for session, packet in zip(sessions, packets, strict=True):
+            session.protect(packet)
         at.append(time.process_time())
         for number in range(tick % 100, count, 100):
             report = reports[number].compound(packets=1, octets=1, timestamp=1, now_s=0.0, unix_s=float(tick))
-            socks[number].sendto(sessions[number].protect_rtcp(report), addresses[number])
+            sessions[number].protect_rtcp(report)
         at.append(time.process_time())
         for name, begun, ended in zip(spent, at, at[1:], strict=False):
             spent[name] += ended - begun
         time.sleep(0.02)
-    pipe.send(None)
-    sinks.join(5)
-    for sock in socks:
-        sock.close()
     return {name: 1e6 * total / ticks / count for name, total in spent.items()}
 
 
@@ -436,11 +419,15 @@ async def main() -> None:
 
     per_packet = found["once"] * 1000 / 50
     print(f"\nwhere the time goes: {per_packet:.1f} µs per packet and listener, of it")
-    measured = parts(options.listeners, options.seconds / 2)
+    measured = {"kernel: UDP out and in": 1000 * found["kernel"] / 50}
+    measured |= parts(options.listeners, options.seconds / 2)
+    measured["encoder"] = 1000 * ENCODE_MS / options.listeners
+    outside = 1 - found["kernel"] / found["once"]
+    measured["tick, STUN, RTCP in"] = found["resting"] * 1000 / 50 * outside
     for name, us in measured.items():
         print(f"  {name:34} {us:7.2f} µs  {100 * us / per_packet:5.0f} %")
     rest = per_packet - sum(measured.values())
-    print(f"  {'rest: tick, encoder, STUN, RTCP in':34} {rest:7.2f} µs  {100 * rest / per_packet:5.0f} %")
+    print(f"  {'rest: calls between them':34} {rest:7.2f} µs  {100 * rest / per_packet:5.0f} %")
 
     print("\ndelay through the process, ms")
     for name, ms in (await delays()).items():
