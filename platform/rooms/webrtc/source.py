@@ -87,6 +87,8 @@ class Source(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """A frame from the mixer leg."""
+        if len(data) > 1 and 191 < data[1] < 224:
+            return  # the leg's RTCP: on loopback it tells nothing that is not known
         if addr[1] != self.mixer[1] or addr[0] != self.mixer[0]:
             self._counters.drop("foreign")
             return
