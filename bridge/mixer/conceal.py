@@ -36,7 +36,7 @@ def pitch_lags(history: F32, block: int) -> Ints:
 
 def _means(history: F32, step: int) -> F32:
     """Each `step` samples as one."""
-    return history.reshape(len(history), -1, step).mean(axis=2)
+    return np.asarray(history.reshape(len(history), -1, step).mean(axis=2), np.float32)
 
 
 def _best_lags(h: F32, low: int, high: int, window: int) -> Ints:

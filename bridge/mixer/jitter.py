@@ -89,11 +89,12 @@ class FineRings:
         self._blocks.view(f"V{FINE_BLOCK}")[self.place[rows], place, 0] = source
 
     def take(self, rows: Ints, place: Ints) -> U8:
-        return self._blocks[self.place[rows], place]
+        return np.asarray(self._blocks[self.place[rows], place], np.uint8)
 
     def of(self, row: int) -> U8:
         """The leg's ring, (RING, 960)."""
-        return self._blocks[self.place[row]]
+        ring: U8 = self._blocks[int(self.place[row])]
+        return ring
 
 
 class JitterBuffers:
