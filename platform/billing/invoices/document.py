@@ -143,7 +143,7 @@ class _Sheet(FPDF):
         head = FontFace(emphasis="BOLD", color=_INK, fill_color=(236, 240, 247))
         names = (words["day"], words["what"], words["calls"], words["minutes"], words["rate"], words["net"])
         with self.table(
-            col_widths=(23, 75, 15, 19, 19, 30), text_align=("LEFT", "LEFT", *["RIGHT"] * 4),
+            col_widths=(23, 71, 18, 20, 19, 30), text_align=("LEFT", "LEFT", *["RIGHT"] * 4),
             borders_layout=TableBordersLayout.HORIZONTAL_LINES, headings_style=head, line_height=_LINE_MM,
             padding=(1.2, 1.5),
         ) as table:  # fmt: skip
