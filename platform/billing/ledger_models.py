@@ -143,7 +143,7 @@ class UsageLine(Base):
             "uq_usage_line_cdr_id_current",
             "cdr_id",
             unique=True,
-            sqlite_where=text("current"),
+            sqlite_where=text("current = 1"),
             postgresql_where=text("current"),
         ),
         Index("ix_usage_line_posting_id", "posting_id"),

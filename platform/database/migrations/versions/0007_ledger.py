@@ -185,7 +185,7 @@ def _usage() -> None:
     )
     op.create_index(
         "uq_usage_line_cdr_id_current", "usage_line", ["cdr_id"], unique=True,
-        sqlite_where=sa.text("current"), postgresql_where=sa.text("current"),
+        sqlite_where=sa.text("current = 1"), postgresql_where=sa.text("current"),
     )  # fmt: skip
     op.create_index("ix_usage_line_posting_id", "usage_line", ["posting_id"])
 
