@@ -12,10 +12,14 @@ from rooms.commands import (
     Kick,
     Lock,
     Mute,
+    Rename,
     RoomCommand,
     SetMode,
+    SetMusic,
     Start,
+    Stop,
     TakeFloor,
+    UndoKick,
     Unlock,
     Unmute,
 )
@@ -23,6 +27,7 @@ from rooms.modes import AudioMode
 from web.errors import bad_fields
 
 _ID_LENGTH_MAX = 128
+_NAME_LENGTH_MAX = 1_000
 
 
 def _person(fields: Mapping[str, Any]) -> str:
@@ -48,6 +53,27 @@ def _mode(fields: Mapping[str, Any]) -> AudioMode:
         raise bad_fields(("mode", "must be one of: " + ", ".join(AudioMode))) from None
 
 
+def _rename(fields: Mapping[str, Any]) -> RoomCommand:
+    person, name = _person(fields), fields.get("name")
+    if not isinstance(name, str) or len(name) > _NAME_LENGTH_MAX:
+        raise bad_fields(("name", "is required for this command"))
+    try:
+        return Rename(participant_id=person, name=name, by=ORGANISER)
+    except ValueError as exc:
+        raise bad_fields(("name", str(exc))) from None
+
+
+def _flag(fields: Mapping[str, Any], name: str, *, default: bool | None = None) -> bool:
+    value = fields.get(name)
+    if value is None and default is not None:
+        return default
+    if value in (True, 1, "1", "true"):
+        return True
+    if value in (False, 0, "0", "false"):
+        return False
+    raise bad_fields((name, "must be 0 or 1"))
+
+
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], RoomCommand]] = {
     "set_mode": lambda fields: SetMode(mode=_mode(fields), by=ORGANISER),
     "mute": lambda fields: Mute(participant_id=_person(fields), by=ORGANISER),
@@ -57,8 +83,12 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], RoomCommand]] = {
     "lock": lambda _fields: Lock(by=ORGANISER),
     "unlock": lambda _fields: Unlock(by=ORGANISER),
     "start": lambda _fields: Start(by=ORGANISER),
-    "end": lambda _fields: End(by=ORGANISER),
+    "stop": lambda _fields: Stop(by=ORGANISER),
+    "end": lambda fields: End(by=ORGANISER, close=_flag(fields, "close", default=True)),
     "kick": lambda fields: Kick(participant_id=_person(fields), by=ORGANISER),
+    "undo_kick": lambda fields: UndoKick(participant_id=_person(fields), by=ORGANISER),
+    "rename": _rename,
+    "music": lambda fields: SetMusic(on=_flag(fields, "on"), by=ORGANISER),
 }
 
 

@@ -132,8 +132,15 @@ class LiveParticipant(BaseModel):
     id: str
     name: str
     role: str = Field(description="`presenter` or `participant`.")
-    via: str = Field(description="`phone` or `web`.")
+    via: str = Field(description="The way they came: `phone` or `web`.")
+    devices: list[str] = Field(description="What they have now: `phone`, `web` or both.")
+    sound: str | None = Field(description="The device that carries their sound; null: none yet.")
+    connected: bool = Field(description="False: the web page is lost and may come back.")
+    quality: int | None = Field(description="How well the sound arrives, 0 to 4 bars.")
     city: str | None = Field(description="City whose number was dialled.")
+    country: str | None = Field(description="Country of the number that was dialled, ISO 3166.")
+    number: str | None = Field(description="The caller's number, masked.")
+    music: bool = Field(description="Whether they want hold music while they wait.")
     muted: bool
     muted_by: str | None = Field(description="`self`, `presenter` or `mode`.")
     talking: bool
@@ -149,6 +156,7 @@ class LiveRoom(BaseModel):
     mode: str = Field(description="`presenters_only`, `qa`, `listen_only` or `discussion`.")
     started: bool = Field(description="Whether those who waited were brought in.")
     locked: bool = Field(description="Whether only presenters may enter.")
+    music: bool = Field(description="Whether newcomers hear hold music while they wait.")
     participants: list[LiveParticipant]
 
 
@@ -157,14 +165,18 @@ class LiveCommand(BaseModel):
 
     command: str = Field(
         description="`set_mode`, `mute`, `unmute`, `give_floor`, `take_floor`, `lock`, `unlock`, "
-        "`start`, `end` or `kick`."
+        "`start`, `stop`, `end`, `kick`, `undo_kick`, `rename` or `music`."
     )
     participant_id: str | None = Field(
         None,
-        description="Whom it is about: needed for `mute`, `unmute` and `kick`; `give_floor` without it means "
+        description="Whom it is about: needed for `mute`, `unmute`, `kick`, `undo_kick` and `rename`; "
+        "`give_floor` without it means "
         "the first in the queue, `take_floor` without it whoever has it.",
     )
     mode: str | None = Field(None, description="For `set_mode`.")
+    name: str | None = Field(None, description="For `rename`.")
+    on: bool | None = Field(None, description="For `music`: for everybody who waits.")
+    close: bool | None = Field(None, description="For `end`: 0 leaves the room open, the same as `stop`.")
 
 
 class SessionEntry(BaseModel):

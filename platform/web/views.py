@@ -61,19 +61,34 @@ def live_room(state: RoomState | None, *, now: datetime, now_s: float) -> LiveRo
     clocks.
     """
     if state is None:
-        return LiveRoom(open=False, mode=AudioMode.LISTEN_ONLY, started=False, locked=False, participants=[])
+        return LiveRoom(
+            open=False,
+            mode=AudioMode.LISTEN_ONLY,
+            started=False,
+            locked=False,
+            music=True,
+            participants=[],
+        )
     return LiveRoom(
         open=not state.ended,
         mode=state.mode,
         started=state.started,
         locked=state.locked,
+        music=state.music_on,
         participants=[
             LiveParticipant(
                 id=person.id,
                 name=mask_numbers(person.name),
                 role=person.role,
                 via=person.via,
+                devices=sorted(person.devices),
+                sound=person.sound,
+                connected=person.connected,
+                quality=person.quality,
                 city=person.city,
+                country=person.country,
+                number=person.number,
+                music=person.music_on,
                 muted=person.muted,
                 muted_by=person.muted_by,
                 talking=person.talking,

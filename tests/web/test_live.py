@@ -43,6 +43,7 @@ def test_a_room_that_nobody_is_in(house: House, room_id: str) -> None:
         "mode": "listen_only",
         "started": False,
         "locked": False,
+        "music": True,
         "participants": [],
     }
     refused = order(house, room_id, command="start")
@@ -134,6 +135,13 @@ def test_refusals_carry_their_slug(house: House, room_id: str) -> None:
         ({"command": "set_mode"}, "mode"),
         ({"command": "set_mode", "mode": "party"}, "mode"),
         ({"command": "set_mode", "mode": ["qa"]}, "mode"),
+        ({"command": "undo_kick"}, "participant_id"),
+        ({"command": "rename", "participant_id": "ann"}, "name"),
+        ({"command": "rename", "participant_id": "ann", "name": " "}, "name"),
+        ({"command": "rename", "name": "Ann"}, "participant_id"),
+        ({"command": "music"}, "on"),
+        ({"command": "music", "on": "loud"}, "on"),
+        ({"command": "end", "close": ["no"]}, "close"),
     ],
 )
 def test_orders_that_make_no_sense_are_named(
@@ -142,6 +150,35 @@ def test_orders_that_make_no_sense_are_named(
     answer = order(house, room_id, **fields)
     assert answer.status_code == 422
     assert [error["name"] for error in answer.json()["errors"]] == [name]
+
+
+@pytest.mark.usefixtures("room")
+def test_stop_leaves_the_room_open(house: House, room_id: str) -> None:
+    for fields in ({"command": "stop"}, {"command": "end", "close": "0"}):
+        assert order(house, room_id, command="start").json()["started"] is True
+        stopped = order(house, room_id, **fields).json()
+        assert (stopped["open"], stopped["started"], len(stopped["participants"])) == (True, False, 3)
+    assert order(house, room_id, command="stop").json()["errors"][0]["name"] == "not-started"
+
+
+@pytest.mark.usefixtures("room")
+def test_a_kick_is_taken_back_and_names_and_music_are_changed(house: House, room_id: str) -> None:
+    order(house, room_id, command="kick", participant_id="ann")
+    assert order(house, room_id, command="undo_kick", participant_id="ann").status_code == 200
+    again = order(house, room_id, command="undo_kick", participant_id="ann")
+    assert (again.status_code, again.json()["errors"][0]["name"]) == (409, "nothing-to-undo")
+    named = order(house, room_id, command="rename", participant_id="bob", name="Robert").json()
+    assert [p["name"] for p in named["participants"]] == ["Host", "Robert"]
+    quiet = order(house, room_id, command="music", on="0").json()
+    assert quiet["music"] is False
+    assert [p["music"] for p in quiet["participants"]] == [False, False]
+
+
+@pytest.mark.usefixtures("room")
+def test_devices_and_sound_are_shown(house: House, room_id: str) -> None:
+    person = house.api.get(f"/v1/conferences/{room_id}/live").json()["participants"][0]
+    assert (person["devices"], person["sound"], person["connected"]) == (["phone"], "phone", True)
+    assert (person["quality"], person["country"], person["number"]) == (None, None, None)
 
 
 @pytest.mark.usefixtures("room")
