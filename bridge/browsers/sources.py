@@ -23,8 +23,6 @@ KEEP_S = 5.0
 """How long a shared source without listeners is kept, in seconds."""
 
 L16_PT = 96
-KEYS_PT = 101
-"""Browsers send no keys; with a payload type for them nobody listens for keys in the sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +109,10 @@ class Sources:
             source.leg,
             codec=L16,
             pt=L16_PT,
-            dtmf_pt=KEYS_PT,
+            dtmf_pt=None,
             remote_ip=ip,
             remote_port=port,
-            remote_rtcp_port=port,
+            remote_rtcp_port=0,
             nat=False,
             send=True,
             receive=source.shared is None,

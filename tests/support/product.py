@@ -173,9 +173,19 @@ class Product:
 
     def worker_pids(self) -> list[int]:
         """Process ids of the media worker."""
+        return self.children("bridge.mixer.worker")
+
+    def children(self, module: str) -> list[int]:
+        """Process ids of its processes that run a module of ours."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        found = []
+        for pid in children.split():
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if module.encode() in words:
+                    found.append(int(pid))
+        return found
 
     def __enter__(self) -> Product:
         self.start()
@@ -259,6 +269,10 @@ class Room:
     @property
     def path(self) -> str:
         return f"/v1/conferences/{self.id}"
+
+    def facts(self) -> Any:
+        """The event as its organiser reads it."""
+        return self.product.get(self.path)["conference"]
 
     def live(self) -> Any:
         """The room now."""
