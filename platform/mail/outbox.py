@@ -41,6 +41,7 @@ LEASE = timedelta(minutes=5)
 """How long a claim holds; longer than any sender may take."""
 POLL_S = 5.0
 _BATCH = 20
+_WAITING = "mail_waiting"
 _log = structlog.get_logger(__name__)
 
 
@@ -65,6 +66,7 @@ def enqueue(session: Session, mail: Mail, *, key: str, now: datetime) -> bool:
             session.add(row)
     except IntegrityError:
         return False
+    session.info[_WAITING] = True
     return True
 
 
@@ -88,16 +90,14 @@ class Outbox:
         self._thread: threading.Thread | None = None
 
     def enqueue(self, session: Session, mail: Mail, *, key: str) -> bool:
-        """As the function; the worker looks as soon as the transaction is committed."""
-        fresh = enqueue(session, mail, key=key, now=self._now())
-        if fresh:
-            event.listen(session, "after_commit", self._woken, once=True)
-        return fresh
+        """As the function."""
+        return enqueue(session, mail, key=key, now=self._now())
 
     def start(self) -> None:
-        """Begin to send."""
+        """Begin to send; commits of the same sessionmaker that hold mail are noticed at once."""
         assert self._thread is None, "started twice"
         self._stopping = False
+        event.listen(self._sessions, "after_commit", self._committed)
         self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
         self._thread.start()
 
@@ -106,6 +106,7 @@ class Outbox:
         self._stopping = True
         self._wake.set()
         if self._thread is not None:
+            event.remove(self._sessions, "after_commit", self._committed)
             self._thread.join(timeout_s)
             self._thread = None
 
@@ -135,8 +136,9 @@ class Outbox:
                 self._wake.wait(POLL_S)
                 self._wake.clear()
 
-    def _woken(self, _session: Session) -> None:
-        self._wake.set()
+    def _committed(self, session: Session) -> None:
+        if session.info.pop(_WAITING, False):
+            self._wake.set()
 
     def _due(self) -> list[int]:
         query = select(OutboxMail.id).where(OutboxMail.next_try_at <= self._now())

@@ -28,6 +28,15 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
     def clock(moment: datetime, zone: str = "UTC") -> str:
         return dates.format_time(moment.astimezone(ZoneInfo(zone)), "HH:mm", locale=locale)
 
+    def clock_s(moment: datetime, zone: str = "UTC") -> str:
+        return dates.format_time(moment.astimezone(ZoneInfo(zone)), "HH:mm:ss", locale=locale)
+
+    def month(moment: datetime, zone: str = "UTC") -> str:
+        return dates.format_date(moment.astimezone(ZoneInfo(zone)), "MMM", locale=locale)
+
+    def day_number(moment: datetime, zone: str = "UTC") -> str:
+        return str(moment.astimezone(ZoneInfo(zone)).day)
+
     def when(moment: datetime, zone: str = "UTC") -> str:
         local = moment.astimezone(ZoneInfo(zone))
         day_text = dates.format_date(local, "medium", locale=locale)
@@ -55,6 +64,9 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "day": day,
         "short_day": short_day,
         "clock": clock,
+        "clock_s": clock_s,
+        "month": month,
+        "day_number": day_number,
         "when": when,
         "zone_name": zone_name,
         "duration": duration,
@@ -62,6 +74,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "number": number,
         "grouped": grouped,
         "field_id": field_id,
+        "pair": lambda text: (text, text),
     }
 
 

@@ -12,6 +12,7 @@ from web.access import AllServices
 from web.openapi import docs_html
 from web.services import Gateway
 from web.site.render import render
+from web.site.security import MaybeSignedIn
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,10 +32,10 @@ class DocsPage:
 
 
 @router.get("/")
-def home(request: Request, services: AllServices) -> Response:
+def home(request: Request, _visitor: MaybeSignedIn, services: AllServices) -> Response:
     return render(request, "home.html", HomePage(gateways=services.gateways))
 
 
 @router.get("/docs")
-def docs(request: Request) -> Response:
+def docs(request: Request, _visitor: MaybeSignedIn) -> Response:
     return render(request, "api.html", DocsPage(body=docs_html(request.app.openapi())))

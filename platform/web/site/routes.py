@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site import assets, home
+from web.site import account, assets, events, home, signin
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home):
+for module in (assets, home, signin, account, events):
     router.include_router(module.router)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from database.engine import make_sessions
 from events.directory import PinDirectory
 from rooms.feed import RoomFeed
+from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
 from tests.web.conftest import PARIS
 from web import errors, lists

@@ -1,0 +1,117 @@
+"""The form of an event: from its fields to wishes, and from an event to the fields of its form. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from events.errors import BadEventError, FieldProblem
+from events.fields import DEFAULT_SETTINGS, AccessType, EventWishes, parse_wishes
+from events.models import Event
+from events.schedule import format_duration, local
+from web.site.i18n import N_
+
+#: Text fields that mean "as it is" when they are empty.
+_MAY_BE_EMPTY = ("starts_at", "duration", "custom_room_url_name", "password")
+DURATIONS_MIN = (15, 30, 45, 60, 90, 120, 150, 180, 240, 300, 360, 480, 720, 1440)
+GATEWAY, TOLL_FREE = "phonegateway_enabled", "toll_free_enabled"
+#: On the page in this order; each with its explanation.
+SWITCHES: tuple[tuple[str, str, str], ...] = (
+    (
+        "connection_tester_enabled",
+        N_("Sound check before entering"),
+        N_("Visitors try microphone and speaker before they come in."),
+    ),
+    (
+        "room_invite_button_enabled",
+        N_("Invite from the room"),
+        N_("Presenters can copy the link and the numbers in the room."),
+    ),
+    (
+        "thank_you_emails_enabled",
+        N_("Thank-you mail"),
+        N_("Those who gave a mail address are thanked afterwards."),
+    ),
+    (
+        "recorder_autostart_enabled",
+        N_("Record from the start"),
+        N_("Recording begins when the event does."),
+    ),
+    ("social_media_sharing_enabled", N_("Sharing"), N_("Show buttons to share the event.")),
+    (
+        "show_on_personal_page",
+        N_("List publicly"),
+        N_("The event is shown on your organiser page."),
+    ),
+    (
+        "encryption_enabled",
+        N_("Encrypted telephone calls"),
+        N_("Calls that can be encrypted are."),
+    ),
+)
+
+
+class TollFreeWithoutGateway(Exception):  # noqa: N818  a question to the organiser, not an error
+    """Toll-free numbers were switched on while the phone gateway is off: the page offers to switch it on."""
+
+
+def wishes_of(fields: Mapping[str, Any], *, default_zone: str) -> EventWishes:
+    """The posted form as wishes. Raises BadEventError, TollFreeWithoutGateway."""
+    wanted: dict[str, Any] = {
+        name: value for name, value in fields.items() if not (name in _MAY_BE_EMPTY and value == "")
+    }
+    settings = wanted.get("settings")
+    settings = dict(settings) if isinstance(settings, Mapping) else {}
+    if fields.get("turn_gateway_on") == "1":
+        settings[GATEWAY] = "1"
+    wanted["settings"] = settings
+    wishes = parse_wishes(wanted, default_zone=default_zone)
+    if wishes.name is None:
+        raise BadEventError([FieldProblem(field="name", message="is required")])
+    if wishes.settings.get(TOLL_FREE) and wishes.settings.get(GATEWAY) is False:
+        raise TollFreeWithoutGateway
+    return wishes
+
+
+def values_of(event: Event) -> dict[str, Any]:
+    """What stands in the form of an event."""
+    starts = None if event.starts_at is None else local(event.starts_at, zone=event.timezone)
+    settings = {**DEFAULT_SETTINGS, **event.settings}
+    return {
+        "name": event.name,
+        "room_type": event.room_type,
+        "permanent_room": "1" if event.permanent_room else "0",
+        "access_type": str(int(event.access_type)),
+        "custom_room_url_name": event.url_name,
+        "starts_at": "" if starts is None else starts.strftime("%Y-%m-%dT%H:%M"),
+        "duration": format_duration(event.duration_min),
+        "timezone": event.timezone,
+        "lobby_enabled": "1" if event.lobby_enabled else "0",
+        "lobby_description": event.lobby_description,
+        "settings": {
+            name: ("1" if value else "0") if isinstance(value, bool) else value
+            for name, value in settings.items()
+        },
+    }
+
+
+def values_of_new(*, zone: str) -> dict[str, Any]:
+    """What stands in the form of an event that is to be planned."""
+    return {
+        "room_type": "webinar",
+        "permanent_room": "0",
+        "access_type": str(int(AccessType.OPEN)),
+        "duration": format_duration(60),
+        "timezone": zone,
+        "lobby_enabled": "0",
+        "settings": {
+            name: ("1" if value else "0") if isinstance(value, bool) else value
+            for name, value in DEFAULT_SETTINGS.items()
+        },
+    }
+
+
+def durations(current: str) -> list[str]:
+    """The durations to choose from, the current one among them."""
+    known = [format_duration(minutes) for minutes in DURATIONS_MIN]
+    return known if current in known or not current else [current, *known]

@@ -1,0 +1,66 @@
+"""What is wrong with a field, in the reader's language.
+
+The packages below say it in English for the HTTP API. The sentences they can say are listed here once more,
+with places for what varies, so that the catalogues hold them; a test makes each of them happen. A sentence
+that is not in the list is shown as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from events.errors import FieldProblem
+from web.site.i18n import N_, texts
+
+SENTENCES = (
+    N_("is required"),
+    N_("is required when access_type is 2"),
+    N_("is taken"),
+    N_("is reserved, choose another name"),
+    N_("must be text"),
+    N_("must not be longer than %(n)s characters"),
+    N_("contains characters that are not text"),
+    N_("must be 1 to %(n)s printable characters"),
+    N_("must be at least %(n)s characters"),
+    N_("must be 0 or 1"),
+    N_("must be a whole number from %(low)s to %(high)s"),
+    N_("must be one of: %(names)s"),
+    N_("must be 3 to 60 letters, digits and inner hyphens"),
+    N_("must be a web address that starts with http:// or https://"),
+    N_("must be a group of named values"),
+    N_("not a time zone; examples: Europe/Paris, America/New_York, UTC"),
+    N_("must be hours and minutes as h:mm, from 0:01 to 24:00"),
+    N_("must be a date and a time such as 2026-12-01T10:00"),
+    N_("must be between the years 2000 and 2199"),
+    N_("must have at least %(n)s characters"),
+    N_("must not have more than %(n)s characters"),
+    N_("is too easy to guess"),
+)
+
+
+def sentence(language: str, message: str) -> str:
+    """`message` of a package below, in a language, as a sentence of its own."""
+    translate = texts(language).gettext
+    for source, pattern in _patterns():
+        match = pattern.fullmatch(message)
+        if match is not None:
+            said = translate(source)
+            for name, value in match.groupdict().items():
+                said = said.replace(f"%({name})s", value)
+            return said[:1].upper() + said[1:] + "."
+    return message[:1].upper() + message[1:] + "."
+
+
+def by_field(language: str, problems: Sequence[FieldProblem]) -> Mapping[str, str]:
+    """One sentence for each field."""
+    return {problem.field: sentence(language, problem.message) for problem in problems}
+
+
+@cache
+def _patterns() -> Sequence[tuple[str, re.Pattern[str]]]:
+    return [
+        (source, re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", re.escape(source))))
+        for source in SENTENCES
+    ]
