@@ -101,8 +101,9 @@ def event_json(event: e.RoomEvent, *, viewer: Role, unix_offset_s: float) -> dic
         )
         shown = person_json(person, viewer=viewer, unix_offset_s=unix_offset_s)
         return {"type": "joined", "person": shown, "rejoined": event.rejoined}
-    told: dict[str, Any] = {"type": event_type(type(event))}
-    for name in _fields(type(event)):
+    told: dict[str, Any] = {"type": event_type(type(event).__name__)}
+    for field in fields(event):
+        name = field.name
         value = getattr(event, name)
         told[_NAMES.get(name, name)] = sorted(value) if isinstance(value, frozenset) else value
     if isinstance(event, e.PhoneLinked) and viewer is not Role.PRESENTER:
@@ -113,14 +114,9 @@ def event_json(event: e.RoomEvent, *, viewer: Role, unix_offset_s: float) -> dic
 
 
 @cache
-def event_type(kind: type[e.RoomEvent]) -> str:
-    """The `type` of an event: `ModeChanged` is `mode_changed`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-
-
-@cache
-def _fields(kind: type[e.RoomEvent]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def event_type(kind: str) -> str:
+    """The `type` of an event of this class: `ModeChanged` is `mode_changed`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()
 
 
 def _unix_ms(moment_s: float, unix_offset_s: float) -> int:

@@ -17,6 +17,7 @@ ones: whoever knows the password must not get fresh tries at the PIN with it. Ad
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections import OrderedDict
 from typing import TypeVar
 
@@ -91,7 +92,7 @@ class JoinLimits:
 
     def _add(self, key: str, *, now_s: float) -> float:
         score, at_s = self._wrong.get(key, (0.0, now_s))
-        score = score * 0.5 ** ((now_s - at_s) / HALF_LIFE_S) + 1.0
+        score = score * math.exp2((at_s - now_s) / HALF_LIFE_S) + 1.0
         _keep(self._wrong, key, (score, now_s))
         return score
 

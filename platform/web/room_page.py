@@ -295,7 +295,7 @@ class RoomPage:
         if self.role is not Role.PRESENTER:
             raise Refused("not-presenter")
         services = self._services
-        settings = await self._in_thread(
+        settings: Mapping[str, bool | str] = await self._in_thread(
             _switch, services, self._visitor.event_id, {name: on}, services.now()
         )
         self._facts.gateway = bool(settings["phonegateway_enabled"])

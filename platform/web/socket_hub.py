@@ -158,20 +158,20 @@ class SocketHub:
                 case e.SoundChanged():
                     self._sound(event.participant_id, room_id)
                 case e.Kicked():
-                    page = self._in(event.participant_id, room_id)
-                    if page is not None:
-                        self._forget(page)
-                        self._out[page.seat_id] = page
-                        page.removed()
+                    removed = self._in(event.participant_id, room_id)
+                    if removed is not None:
+                        self._forget(removed)
+                        self._out[removed.seat_id] = removed
+                        removed.removed()
                 case e.KickUndone():
                     back = self._out.get(event.participant_id)
                     if back is not None and back.room_id == room_id:
                         back.invited_back()
                 case e.Left():
-                    page = self._in(event.participant_id, room_id)
-                    if page is not None:
-                        self._forget(page)
-                        page.finish(LEFT, "left")
+                    gone = self._in(event.participant_id, room_id)
+                    if gone is not None:
+                        self._forget(gone)
+                        gone.finish(LEFT, "left")
                 case e.Ended():
                     for page in list(pages.values()) if pages else ():
                         self._forget(page)
