@@ -31,7 +31,11 @@ _FLAGS = (
 
 def chromium_path() -> str | None:
     """The Chromium of this machine; `TOLLBRIDGE_TEST_CHROMIUM` names another one."""
-    return os.environ.get("TOLLBRIDGE_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return (
+        os.environ.get("TOLLBRIDGE_TEST_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+    )
 
 
 def launch(playwright: Playwright, *, microphone: Path | None = None, flags: tuple[str, ...] = ()) -> Browser:
@@ -58,11 +62,15 @@ def new_page(browser: Browser, **options: Any) -> Iterator[Page]:
     """A page with cookies and storage of its own. It fails the test when a script of it raised an error or
     the browser refused something for the page's Content Security Policy.
     """
-    context: BrowserContext = browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Paris", **options})
+    context: BrowserContext = browser.new_context(
+        **{"locale": "en-GB", "timezone_id": "Europe/Paris", **options}
+    )
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
+    page.on(
+        "console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None
+    )
     try:
         yield page
     finally:

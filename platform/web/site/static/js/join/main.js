@@ -19,8 +19,10 @@ function showWhen() {
   if (when === null) return;
   const start = new Date(when.dateTime);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const day = new Intl.DateTimeFormat(lang, { dateStyle: "full" }).format(start);
-  const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" }).format(start);
+  // The page's language, written as in the visitor's country when it is one of theirs: 23:00 or 11:00 PM.
+  const locale = navigator.languages.find((tag) => tag.startsWith(lang)) ?? lang;
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: "full" }).format(start);
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" }).format(start);
   when.textContent = `${day}, ${clock}`;
   when.title = zone;
   const tick = () => {

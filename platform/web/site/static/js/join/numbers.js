@@ -38,9 +38,26 @@ export function placeHere(zoneCountries) {
   });
 }
 
-/** "FR" → 🇫🇷: two regional indicator symbols. Empty for anything else. */
+let painted = null;
+
+/** Whether this machine has pictures of flags: painted in black they come out in colours. Windows has none
+ *  and shows letters, others show empty boxes. */
+function hasFlags() {
+  if (painted === null) {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 24, height: 24 });
+    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    pen.font = "20px sans-serif";
+    pen.fillText("\u{1f1eb}\u{1f1f7}", 0, 20);
+    const { data } = pen.getImageData(0, 0, 24, 24);
+    painted = data.some((value, at) => at % 4 === 0 && Math.abs(value - data[at + 2]) > 60);
+  }
+  return painted;
+}
+
+/** "FR" → 🇫🇷, two regional indicator symbols; the letters where there are no flags. Empty for anything else. */
 export function flagOf(country) {
   if (!/^[A-Z]{2}$/.test(country ?? "")) return "";
+  if (!hasFlags()) return country;
   return String.fromCodePoint(...[...country].map((letter) => 0x1f1e6 + letter.charCodeAt(0) - 65));
 }
 

@@ -19,8 +19,12 @@ export class Dialogs {
     });
   }
 
-  /** A click beside the dialog closes it, as people expect. */
-  closeOnBackdrop() {
+  /** A click beside a dialog or on "Cancel" closes it. "Cancel" is no submit button: the Enter key would press
+   *  the first one there is. */
+  install() {
+    for (const button of document.querySelectorAll("dialog [data-close]")) {
+      button.addEventListener("click", () => button.closest("dialog").close(""));
+    }
     for (const dialog of document.querySelectorAll("dialog")) {
       dialog.addEventListener("click", (event) => {
         if (event.target === dialog) dialog.close("");

@@ -170,7 +170,7 @@ function toggleHand() {
 }
 
 const dialogs = new Dialogs();
-dialogs.closeOnBackdrop();
+dialogs.install();
 const menu = new Menu();
 let soundForm = null;
 
@@ -251,6 +251,7 @@ const views = [
 ];
 store.onRender((now) => {
   for (const view of views) view.render(now);
+  root.dataset.me = now.me?.id ?? "";
   root.dataset.seq = now.seq ?? "";
   root.dataset.peer = now.peer;
   root.dataset.hear = now.hear;
