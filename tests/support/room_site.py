@@ -10,7 +10,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -131,12 +131,16 @@ class RoomSite:
 
     def call(self, work: Callable[[], T]) -> T:
         """Run `work` on the loop's thread; what it returns."""
-        assert self._loop is not None
 
         async def on_loop() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(10)
+        return self.call_async(on_loop())
+
+    def call_async(self, work: Coroutine[Any, Any, T]) -> T:
+        """The same for a coroutine."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     def apply(self, *commands: c.RoomCommand) -> list[RoomEvent]:
         """Give the room orders, as keys of telephones would."""

@@ -130,6 +130,8 @@ function steerSound(now) {
   } else if (!wanted && sounding) {
     sounding = false;
     sound.stop();
+    // The server would find out by itself, a little later.
+    socket.ask("sound_off").catch(() => {});
   }
   sound.setOpen(microphoneOpen(now));
 }
