@@ -70,7 +70,9 @@ class AnyRoom(RuleBasedStateMachine):
     def leave(self, who: str) -> None:
         self.give(c.Leave(participant_id=who))
 
-    @rule(who=WHO, by=BY, kind=st.sampled_from([c.Mute, c.Unmute, c.Kick, c.GiveFloor, c.TakeFloor]))
+    @rule(
+        who=WHO, by=BY, kind=st.sampled_from([c.Mute, c.Unmute, c.Kick, c.UndoKick, c.GiveFloor, c.TakeFloor])
+    )
     def about_someone(self, who: str, by: str, kind: type) -> None:
         self.give(kind(participant_id=who, by=by))
 
@@ -84,9 +86,22 @@ class AnyRoom(RuleBasedStateMachine):
         if who in self.room and kind is not c.AskQuestion:
             assert events, "a key is always answered"
 
-    @rule(by=BY, kind=st.sampled_from([c.Start, c.Lock, c.Unlock, c.ToggleLock]))
+    @rule(by=BY, kind=st.sampled_from([c.Start, c.Stop, c.Lock, c.Unlock, c.ToggleLock]))
     def about_the_room(self, by: str, kind: type) -> None:
         self.give(kind(by=by))
+
+    @rule(by=BY, on=st.booleans())
+    def music(self, by: str, on: bool) -> None:
+        self.give(c.SetMusic(by=by, on=on))
+
+    @rule(
+        who=WHO,
+        on=st.booleans(),
+        kind=st.sampled_from([c.Connection, c.WebSound, c.LinkPhone, c.UnlinkPhone]),
+    )
+    def devices(self, who: str, on: bool, kind: type) -> None:
+        values = {c.Connection: {"connected": on}, c.WebSound: {"on": on}}.get(kind, {})
+        self.give(kind(participant_id=who, **values))
 
     @rule(by=BY, mode=st.sampled_from(AudioMode))
     def choose_mode(self, by: str, mode: AudioMode) -> None:
@@ -134,6 +149,14 @@ class AnyRoom(RuleBasedStateMachine):
         assert {p.id: p.question for p in self.room.state().participants if p.question} == {
             who: place for place, who in enumerate(queue, 1)
         }
+
+    @invariant()
+    def who_is_here_has_a_device_and_sound_by_one_of_them(self) -> None:
+        for shown in self.room.state().participants:
+            assert shown.devices
+            assert shown.sound is None or shown.sound in shown.devices
+            if Via.PHONE in shown.devices:
+                assert shown.sound is Via.PHONE
 
     @invariant()
     def who_talks_may_speak(self) -> None:
