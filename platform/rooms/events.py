@@ -10,7 +10,7 @@ Order within one command: what happened first, then `TalkingChanged` for those i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rooms.modes import AudioMode, MutedBy, Role, Via
@@ -109,9 +109,10 @@ class ModeChanged(RoomEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(RoomEvent):
-    """Everyone who waited is in the event now."""
+    """Everyone who waited is in the event now; `at_s`: monotonic seconds."""
 
     actor: str
+    at_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class RoomReading:
         self.discussion_limit = discussion_limit
         self.capacity = capacity
         self.started = False
+        self.started_at_s: float | None = None
         self.locked = False
         self.ended = False
         self.empty_since_s: float | None = None
@@ -127,6 +128,7 @@ class RoomReading:
             floor=self._floor,
             questions=tuple(self._queue),
             music_on=self._music_default,
+            started_at_s=self.started_at_s,
         )
 
     def card(self, participant_id: str) -> ParticipantState:

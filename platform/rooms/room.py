@@ -212,19 +212,19 @@ class Room(RoomDevices):
         self._touched.update(self._people)
         return [e.MusicSwitched(participant_id=by, on=on, everyone=True)]
 
-    def _start(self, cmd: c.Start, _now_s: float) -> list[e.RoomEvent]:
+    def _start(self, cmd: c.Start, now_s: float) -> list[e.RoomEvent]:
         self._presenter_or_refuse(cmd.by)
         if self.started:
             raise Refused("already-started")
-        self.started = True
+        self.started, self.started_at_s = True, now_s
         self._touched.update(self._people)
-        return [e.Started(actor=cmd.by)]
+        return [e.Started(actor=cmd.by, at_s=now_s)]
 
     def _stop(self, cmd: c.Stop, _now_s: float) -> list[e.RoomEvent]:
         self._presenter_or_refuse(cmd.by)
         if not self.started:
             raise Refused("not-started")
-        self.started = False
+        self.started, self.started_at_s = False, None
         self._touched.update(self._people)
         happened: list[e.RoomEvent] = [e.Stopped(actor=cmd.by)]
         if self._floor is not None:

@@ -42,7 +42,7 @@ class ParticipantState:
 class RoomState:
     """The whole room at one moment; `participants` in order of joining.
 
-    `music_on` is what those find who come next.
+    `music_on` is what those find who come next. `started_at_s` is monotonic seconds.
     """
 
     room_id: str
@@ -55,6 +55,7 @@ class RoomState:
     floor: str | None = None
     questions: tuple[str, ...] = ()
     music_on: bool = True
+    started_at_s: float | None = None
 
 
 class RoomView(Protocol):

@@ -65,6 +65,7 @@ def state_json(state: RoomState, *, viewer: Role, unix_offset_s: float) -> dict[
         "name": state.name,
         "mode": state.mode,
         "started": state.started,
+        "started_at": None if state.started_at_s is None else _unix_ms(state.started_at_s, unix_offset_s),
         "locked": state.locked,
         "ended": state.ended,
         "music": state.music_on,
@@ -108,6 +109,8 @@ def event_json(event: e.RoomEvent, *, viewer: Role, unix_offset_s: float) -> dic
         told[_NAMES.get(name, name)] = sorted(value) if isinstance(value, frozenset) else value
     if isinstance(event, e.PhoneLinked) and viewer is not Role.PRESENTER:
         told["number"] = None
+    if isinstance(event, e.Started):
+        told["started_at"] = _unix_ms(told.pop("at_s"), unix_offset_s)
     if isinstance(event, e.Renamed):
         told["name"] = shown_name(event.name, viewer=viewer)
     return told

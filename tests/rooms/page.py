@@ -47,11 +47,11 @@ class Page:
             if person["id"] in event["unmuted"]:
                 person["muted_by"] = None
 
-    def _started(self, _event: dict[str, Any]) -> None:
-        self.state["started"] = True
+    def _started(self, event: dict[str, Any]) -> None:
+        self.state.update(started=True, started_at=event["started_at"])
 
     def _stopped(self, _event: dict[str, Any]) -> None:
-        self.state["started"] = False
+        self.state.update(started=False, started_at=None)
 
     def _ended(self, _event: dict[str, Any]) -> None:
         self.state.update(ended=True, people=[], questions=[], floor=None)
