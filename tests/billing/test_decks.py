@@ -55,6 +55,14 @@ def test_the_longest_called_prefix_then_the_longest_origin() -> None:
     assert price("+331", "+441") == 1
 
 
+def test_a_rate_ends_where_the_next_one_begins() -> None:
+    rates = [a_rate("49", 1, valid_to=T0), a_rate("49", 2, valid_from=T0, valid_to=T0 + DAY)]
+    assert [None if rate is None else rate.per_minute_u for rate in (
+        find(rates, "+491", at=T0 - timedelta(milliseconds=1)), find(rates, "+491", at=T0),
+        find(rates[::-1], "+491", at=T0), find(rates, "+491", at=T0 + DAY),
+    )] == [1, 2, 2, None]
+
+
 def test_another_class_is_another_price() -> None:
     index = DeckIndex([a_rate("49")])
     assert index.find(number_class="city", called="+49301", caller=None, answer_at=T0) is None
