@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
 from tollbridge import __version__
-from tollbridge.settings import Settings, SettingsError, load
+from tollbridge.cli_tools import AccountName, AsJson, database, fail, settings_or_exit, show, utc
 from tollbridge.twilio_commands import twilio_app
-
-if TYPE_CHECKING:
-    from tollbridge.stores import Stores
+from tollbridge.user_commands import user_app
 
 app = typer.Typer(
     help="A telephone bridge for webinars.",
@@ -37,34 +33,9 @@ for name, group in (
     ("cdr", cdr_app),
     ("db", db_app),
     ("twilio", twilio_app),
+    ("user", user_app),
 ):
     app.add_typer(group, name=name)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-AccountName = Annotated[str, typer.Option("--account", help="Mail address or number of the account.")]
-
-
-def _settings() -> Settings:
-    try:
-        return load()
-    except SettingsError as exc:
-        for problem in exc.problems:
-            typer.echo(f"tollbridge: {problem}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"tollbridge: {message}", err=True)
-    raise typer.Exit(1)
-
-
-def _show(values: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False))
-        return
-    width = max(len(name) for name in values)
-    for name, value in values.items():
-        typer.echo(f"{name:<{width}}  {value}")
 
 
 @app.callback(invoke_without_command=True)
@@ -80,7 +51,7 @@ def root(
 @app.command()
 def serve() -> None:
     """Answer calls and web requests until stopped."""
-    settings = _settings()
+    settings = settings_or_exit()
     from tollbridge.serve import run
 
     raise typer.Exit(run(settings))
@@ -89,7 +60,7 @@ def serve() -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check this machine and its settings; say what is wrong and what to do."""
-    settings = _settings()
+    settings = settings_or_exit()
     from tollbridge.doctor import examine
 
     findings = examine(settings)
@@ -114,7 +85,7 @@ def show_settings(
 
         typer.echo(settings_markdown(), nl=False)
         return
-    _show(_settings().model_dump(mode="json"), as_json=False)
+    show(settings_or_exit().model_dump(mode="json"), as_json=False)
 
 
 @app.command()
@@ -132,28 +103,26 @@ def account_create(
 ) -> None:
     """Make an account and print its API key, which cannot be shown again."""
     from accounts.service import create_account
-    from database.types import now_utc
 
-    with _database() as (_, stores), stores.sessions.begin() as session:
+    with database() as (_, stores), stores.sessions.begin() as session:
         created = create_account(session, email=email, now=now_utc())
         values = {
             "account_id": created.account.id,
             "email": created.account.email,
             "api_key": created.api_key,
         }
-    _show(values, as_json=as_json)
+    show(values, as_json=as_json)
 
 
 @account_app.command("add-key")
 def account_add_key(account: AccountName, as_json: AsJson = False) -> None:
     """Print a further API key for an account, for when the first is lost."""
     from accounts.service import add_key, find_account
-    from database.types import now_utc
 
-    with _database() as (_, stores), stores.sessions.begin() as session:
+    with database() as (_, stores), stores.sessions.begin() as session:
         found = find_account(session, account)
         values = {"account_id": found.id, "api_key": add_key(session, account_id=found.id, now=now_utc())}
-    _show(values, as_json=as_json)
+    show(values, as_json=as_json)
 
 
 @event_app.command("create")
@@ -172,7 +141,6 @@ def event_create(
 ) -> None:
     """Make an event and print its PINs."""
     from accounts.service import find_account
-    from database.types import now_utc
     from events import service
     from events.fields import parse_wishes
     from web import views
@@ -185,7 +153,7 @@ def event_create(
         **nest(pairs),
         "name": name,
     }
-    with _database() as (settings, stores), stores.sessions.begin() as session:
+    with database() as (settings, stores), stores.sessions.begin() as session:
         owner = find_account(session, account)
         event = service.create_event(session, account_id=owner.id, wishes=parse_wishes(fields), now=now_utc())
         values = views.conference(event, public_url=settings.web_address).model_dump()
@@ -200,7 +168,7 @@ def event_create(
             "phone_listener_pin",
         )
         values = {name: values[name] for name in shown}
-    _show(values, as_json=as_json)
+    show(values, as_json=as_json)
 
 
 @event_app.command("list")
@@ -210,7 +178,7 @@ def event_list(account: AccountName, as_json: AsJson = False) -> None:
     from events import service
     from web import views
 
-    with _database() as (settings, stores), stores.readers() as session:
+    with database() as (settings, stores), stores.readers() as session:
         owner = find_account(session, account)
         events = []
         page = 1
@@ -235,7 +203,7 @@ def numbers_check(
     """Check a list of dial-in numbers, naming every line at fault."""
     from bridge.numbers import NumberBook, NumberBookError
 
-    path = file or _settings().numbers_file or NumberBook.default_path()
+    path = file or settings_or_exit().numbers_file or NumberBook.default_path()
     try:
         book = NumberBook.load(path)
     except NumberBookError as exc:
@@ -273,12 +241,12 @@ def cdr_export(
     from bridge.cdr.query import CdrFilter, stream
 
     if csv and as_json:
-        _fail("--csv and --json: choose one")
+        fail("--csv and --json: choose one")
     asked_by = f"command line, {getpass.getuser()}"
-    with _database() as (_, stores), stores.readers() as session, contextlib.ExitStack() as stack:
+    with database() as (_, stores), stores.readers() as session, contextlib.ExitStack() as stack:
         owner = None if account is None else find_account(session, account).id
         which = CdrFilter(
-            session_id=session_id, account_id=owner, setup_from=_utc(begin), setup_before=_utc(before)
+            session_id=session_id, account_id=owner, setup_from=utc(begin), setup_before=utc(before)
         )
         out = sys.stdout
         if output is not None:
@@ -298,36 +266,8 @@ def db_upgrade() -> None:
     """Bring the tables up to date; `serve` does it, too."""
     from database import migrate
 
-    with _database() as (settings, _):
+    with database() as (settings, _):
         typer.echo(f"{settings.database.render_as_string(hide_password=True)}: revision {migrate.head()}")
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
-
-
-@contextmanager
-def _database() -> Iterator[tuple[Settings, Stores]]:
-    """The settings and the database in use; errors become one line and exit status 1."""
-    from accounts.errors import AccountsError
-    from database.errors import DatabaseError, is_outage
-    from events.errors import EventsError
-    from tollbridge import logs
-    from tollbridge.stores import open_stores
-
-    settings = _settings()
-    logs.configure(settings.model_copy(update={"log_level": "warning"}))
-    try:
-        with open_stores(settings) as stores:
-            yield settings, stores
-    except (AccountsError, EventsError, DatabaseError) as exc:
-        _fail(str(exc))
-    except OSError as exc:
-        _fail(f"the data folder {settings.data_dir} cannot be used: {exc.strerror}")
-    except Exception as exc:
-        if not is_outage(exc):
-            raise
-        _fail(f"the database {settings.database.render_as_string()} cannot be used; see `tollbridge doctor`")
 
 
 def main() -> None:

@@ -1,7 +1,11 @@
-"""An empty database gets one organiser and one permanent room: the first call needs no preparation."""
+"""An empty database gets one organiser and one permanent room: the first call needs no preparation.
+
+Whoever installs it is the operator, so that first person has every role.
+"""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from accounts import repository
 from accounts.service import create_account
+from accounts.users import Role, create_user
 from events import service
 from events.fields import EventWishes
-from rooms.modes import Role
+from rooms.modes import Role as RoomRole
 
 EMAIL = "organiser@localhost"
 ROOM_NAME = "Demo room"
@@ -26,6 +31,8 @@ class FirstRun:
     room_id: int
     name: str
     api_key: str = field(repr=False)
+    password: str = field(repr=False)
+    presenter_path: str = field(repr=False)
     presenter_pin: str = field(repr=False)
     listener_pin: str = field(repr=False)
 
@@ -35,6 +42,15 @@ def seed(session: Session, *, now: datetime) -> FirstRun | None:
     if repository.count(session) > 0:
         return None
     created = create_account(session, email=EMAIL, now=now)
+    password = secrets.token_urlsafe(9)
+    create_user(
+        session,
+        account_id=created.account.id,
+        email=EMAIL,
+        password=password,
+        now=now,
+        roles=(Role.ORGANISER, Role.BILLING, Role.ADMIN),
+    )
     wishes = EventWishes(name=ROOM_NAME, permanent_room=True)
     event = service.create_event(session, account_id=created.account.id, wishes=wishes, now=now)
     pins = {pin.role: pin.pin for pin in event.pins}
@@ -44,6 +60,8 @@ def seed(session: Session, *, now: datetime) -> FirstRun | None:
         room_id=event.id,
         name=event.name,
         api_key=created.api_key,
-        presenter_pin=pins[Role.PRESENTER],
-        listener_pin=pins[Role.PARTICIPANT],
+        password=password,
+        presenter_path=f"/{event.url_name}?l={event.hash_presenter}",
+        presenter_pin=pins[RoomRole.PRESENTER],
+        listener_pin=pins[RoomRole.PARTICIPANT],
     )

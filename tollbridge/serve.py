@@ -44,6 +44,8 @@ from database.errors import DatabaseError
 from database.types import now_utc
 from events.directory import PinDirectory
 from events.session_book import SessionBook
+from mail.outbox import Outbox
+from mail.senders import FileSender, Sender, SmtpSender
 from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
 from rooms.webrtc.errors import Unavailable
@@ -134,6 +136,10 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         except CdrError as exc:
             raise StartError(str(exc)) from exc
         stack.push_async_callback(asyncio.to_thread, cdrs.stop)
+
+        mail = Outbox(stores.sessions, _mail_sender(settings), mail_from=settings.mail_from, now=now_utc)
+        mail.start()
+        stack.push_async_callback(asyncio.to_thread, mail.stop)
 
         live, guard = LiveRooms(), PinGuard()
         runs = Runs(
@@ -364,6 +370,19 @@ def _sip_config(settings: Settings) -> SipConfig:
         max_calls=settings.max_calls,
         session_expires_s=settings.session_expires_s,
         user_agent=f"Tollbridge/{__version__}",
+    )
+
+
+def _mail_sender(settings: Settings) -> Sender:
+    if settings.smtp_host is None:
+        return FileSender(settings.mail_dir)
+    password = settings.smtp_password
+    return SmtpSender(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=None if password is None else password.get_secret_value(),
     )
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
-from tollbridge.settings import Settings, SettingsError, load
+from tollbridge.cli_tools import AsJson, database, fail, settings_or_exit, utc
+from tollbridge.settings import Settings
 
 twilio_app = typer.Typer(help="Numbers rented from Twilio.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @twilio_app.command("sync")
@@ -30,7 +29,7 @@ def sync(
     try:
         book = NumberBook.load(settings.numbers_file or NumberBook.default_path())
     except NumberBookError as exc:
-        _fail(str(exc))
+        fail(str(exc))
     api = twilio_api(settings)
     try:
         found = plan(api.numbers(), book.numbers, public_url=settings.web_address)
@@ -38,7 +37,7 @@ def sync(
             for change in found.changes:
                 api.set_hooks(change.rented.sid, voice_url=change.after[0], status_url=change.after[1])
     except ApiError as exc:
-        _fail(str(exc))
+        fail(str(exc))
     finally:
         api.close()
     if as_json:
@@ -77,40 +76,14 @@ def reconcile(
 ) -> None:
     """Print our call records by Twilio beside what Twilio says about them, and what differs."""
     from bridge.twilio.reconcile import compared
-    from database.errors import is_outage
-    from tollbridge import logs
-    from tollbridge.stores import open_stores
 
-    settings = _settings(account=False)
-    logs.configure(settings.model_copy(update={"log_level": "warning"}))
-    try:
-        with open_stores(settings) as stores, stores.readers() as session:
-            for row in compared(session, begin=_utc(begin), before=_utc(before)):
-                typer.echo(json.dumps(row.as_dict()) if as_json else row.line())
-    except Exception as exc:
-        if not is_outage(exc):
-            raise
-        _fail(f"the database {settings.database.render_as_string()} cannot be used; see `tollbridge doctor`")
+    with database() as (_, stores), stores.readers() as session:
+        for row in compared(session, begin=utc(begin), before=utc(before)):
+            typer.echo(json.dumps(row.as_dict()) if as_json else row.line())
 
 
-def _settings(*, account: bool = True) -> Settings:
-    try:
-        settings = load()
-    except SettingsError as exc:
-        for problem in exc.problems:
-            typer.echo(f"tollbridge: {problem}", err=True)
-        raise typer.Exit(2) from None
-    if account and not settings.twilio:
-        _fail(
-            "there is no Twilio account; set TOLLBRIDGE_TWILIO_ACCOUNT_SID and TOLLBRIDGE_TWILIO_AUTH_TOKEN"
-        )
+def _settings() -> Settings:
+    settings = settings_or_exit()
+    if not settings.twilio:
+        fail("there is no Twilio account; set TOLLBRIDGE_TWILIO_ACCOUNT_SID and TOLLBRIDGE_TWILIO_AUTH_TOKEN")
     return settings
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"tollbridge: {message}", err=True)
-    raise typer.Exit(1)
-
-
-def _utc(moment: datetime | None) -> Any:
-    return None if moment is None else moment.replace(tzinfo=UTC)

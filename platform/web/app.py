@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from web import conferences, errors, join_routes, lists, live, operations, runs, socket
 from web.middleware import Counting, JsonSuffix, SafeHeaders
 from web.services import Services
-from web.site import join, room, routes
+from web.site import routes
 from web.site.errors import error_page
 
 DESCRIPTION = """\
@@ -32,9 +32,9 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (lists, conferences, live, runs, operations, routes, join, room, join_routes, socket):
+    for module in (lists, conferences, live, runs, operations, join_routes, socket, routes):
         app.include_router(module.router)
-    app.include_router(join.last_router)  # the address of an event fits any path, so it comes last
+    app.include_router(routes.last_router)  # the address of an event fits any path, so it comes last
     errors.install(app, page=error_page)
     app.add_middleware(JsonSuffix)
     app.add_middleware(SafeHeaders)
