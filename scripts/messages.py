@@ -29,13 +29,26 @@ MAIL = "mail"
 #: Part → beginnings of paths below platform/web/.
 PARTS: dict[str, tuple[str, ...]] = {
     "join": (
-        "site/join", "site/room", "site/templates/join", "site/templates/room",
-        "site/static/join", "site/static/room", "site/static/js/join", "site/static/js/room",
-        "joining", "room_", "socket",
+        "site/join",
+        "site/room",
+        "site/templates/join",
+        "site/templates/room",
+        "site/static/join",
+        "site/static/room",
+        "site/static/js/join",
+        "site/static/js/room",
+        "joining",
+        "room_",
+        "socket",
     ),
     "billing": (
-        "site/billing", "site/templates/billing", "site/static/billing", "site/static/js/billing",
-        "site/cdr", "site/templates/cdr", "site/static/cdr",
+        "site/billing",
+        "site/templates/billing",
+        "site/static/billing",
+        "site/static/js/billing",
+        "site/cdr",
+        "site/templates/cdr",
+        "site/static/cdr",
     ),
 }
 METHODS = [
@@ -46,8 +59,13 @@ METHODS = [
     ("mail/templates/**.txt", "jinja2"),
 ]
 KEYWORDS = {
-    "_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "translate": None,
-    "t": None, "tn": (1, 2),
+    "_": None,
+    "N_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "translate": None,
+    "t": None,
+    "tn": (1, 2),
 }
 Key = str | tuple[str, str]
 

@@ -80,9 +80,7 @@ def test_every_mail_can_be_written_in_every_language(template: str, language: st
 
 
 def test_languages_differ() -> None:
-    english, french = (
-        MailTexts().write("reset", language, VALUES, to="a@b.c") for language in ("en", "fr")
-    )
+    english, french = (MailTexts().write("reset", language, VALUES, to="a@b.c") for language in ("en", "fr"))
     assert english.subject != french.subject
     assert "Hello Ann," in english.text
     assert "Bonjour Ann," in french.text

@@ -55,9 +55,7 @@ def show(request: Request, visitor: SignedIn, services: AllServices) -> Response
 
 
 @router.post("/profile")
-def save_profile(
-    request: Request, visitor: SignedIn, fields: PostedForm, services: AllServices
-) -> Response:
+def save_profile(request: Request, visitor: SignedIn, fields: PostedForm, services: AllServices) -> Response:
     translate = texts(language_of(request)).gettext
     language, errors = text_of(fields, "language"), {}
     if language not in LANGUAGES:

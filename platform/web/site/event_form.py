@@ -15,7 +15,7 @@ from web.site.i18n import N_
 _MAY_BE_EMPTY = ("starts_at", "duration", "custom_room_url_name", "password")
 DURATIONS_MIN = (15, 30, 45, 60, 90, 120, 150, 180, 240, 300, 360, 480, 720, 1440)
 GATEWAY, TOLL_FREE = "phonegateway_enabled", "toll_free_enabled"
-#: On the page in this order; each with its explanation.
+#: Those that something in the house reads; each with its explanation. The HTTP API keeps the others.
 SWITCHES: tuple[tuple[str, str, str], ...] = (
     (
         "connection_tester_enabled",
@@ -26,27 +26,6 @@ SWITCHES: tuple[tuple[str, str, str], ...] = (
         "room_invite_button_enabled",
         N_("Invite from the room"),
         N_("Presenters can copy the link and the numbers in the room."),
-    ),
-    (
-        "thank_you_emails_enabled",
-        N_("Thank-you mail"),
-        N_("Those who gave a mail address are thanked afterwards."),
-    ),
-    (
-        "recorder_autostart_enabled",
-        N_("Record from the start"),
-        N_("Recording begins when the event does."),
-    ),
-    ("social_media_sharing_enabled", N_("Sharing"), N_("Show buttons to share the event.")),
-    (
-        "show_on_personal_page",
-        N_("List publicly"),
-        N_("The event is shown on your organiser page."),
-    ),
-    (
-        "encryption_enabled",
-        N_("Encrypted telephone calls"),
-        N_("Calls that can be encrypted are."),
     ),
 )
 

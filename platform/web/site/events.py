@@ -214,9 +214,7 @@ def show_delete(request: Request, visitor: SignedIn, services: AllServices, even
 
 
 @router.post("/{event_id}/delete")
-async def delete(
-    visitor: SignedIn, _fields: PostedForm, services: AllServices, event_id: str
-) -> Response:
+async def delete(visitor: SignedIn, _fields: PostedForm, services: AllServices, event_id: str) -> Response:
     def remove() -> int:
         with transaction(services) as session:
             event = service.get_event(session, account_id=visitor.account_id, event_id=_id(event_id))
@@ -300,7 +298,7 @@ def _event_page(
         event=event,
         live=live,
         over=event.status == Status.INACTIVE,
-        url=url,
+        url=f"{url}?l={event.hash_listener}" if event.access_type == AccessType.TOKEN else url,
         presenter_url=f"{url}?l={event.hash_presenter}",
         presenter_pin=pins[Role.PRESENTER],
         listener_pin=pins[Role.PARTICIPANT],

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site import account, assets, events, home, signin
+from web.site import account, assets, events, home, join, room, signin
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, signin, account, events):
+for module in (assets, home, signin, account, events, join, room):
     router.include_router(module.router)
+
+last_router = join.last_router
+"""To be added after every other route of the application."""
