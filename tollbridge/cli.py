@@ -103,6 +103,7 @@ def account_create(
 ) -> None:
     """Make an account and print its API key, which cannot be shown again."""
     from accounts.service import create_account
+    from database.types import now_utc
 
     with database() as (_, stores), stores.sessions.begin() as session:
         created = create_account(session, email=email, now=now_utc())
@@ -118,6 +119,7 @@ def account_create(
 def account_add_key(account: AccountName, as_json: AsJson = False) -> None:
     """Print a further API key for an account, for when the first is lost."""
     from accounts.service import add_key, find_account
+    from database.types import now_utc
 
     with database() as (_, stores), stores.sessions.begin() as session:
         found = find_account(session, account)
@@ -141,6 +143,7 @@ def event_create(
 ) -> None:
     """Make an event and print its PINs."""
     from accounts.service import find_account
+    from database.types import now_utc
     from events import service
     from events.fields import parse_wishes
     from web import views
