@@ -15,6 +15,7 @@ and is kept without spaces. Whether it is in force is asked of VIES, see `billin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
@@ -38,7 +39,9 @@ _LINE_MAX = 120
 _VAT_PREFIX = {"GR": "EL"}
 """Countries whose VAT numbers begin with other letters than their ISO code."""
 
-_TERRITORIES = frozenset(code for code in Locale("en").territories if len(code) == 2 and code.isalpha())
+_TERRITORIES = frozenset(
+    str(code) for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", str(code))
+)
 _NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ", "UK"})
 COUNTRIES = frozenset(_TERRITORIES - _NO_COUNTRIES)
 """ISO 3166-1 codes (and XK, Kosovo) as babel knows them."""
@@ -207,7 +210,17 @@ def check(profile: Profile) -> Profile:
             problems.append(("vat_number", str(exc)))
     if problems:
         raise BadProfileError(problems)
-    return replace(profile, currency=currency, country=country, vat_number=number, **lines)
+    return replace(
+        profile,
+        currency=currency,
+        country=country,
+        vat_number=number,
+        legal_name=lines["legal_name"],
+        address_line1=lines["address_line1"],
+        address_line2=lines["address_line2"],
+        postal_code=lines["postal_code"],
+        city=lines["city"],
+    )
 
 
 def normal_vat_number(text: str, *, country: str) -> str:

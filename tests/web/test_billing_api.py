@@ -288,8 +288,10 @@ def test_call_records_with_costs_as_json_and_csv(desk: Desk) -> None:
     assert "33123456789" not in answer.text
 
 
-SEARCHES_THAT_CANNOT_BE: list[Any] = ["limit=0", "limit=5000", "after=x", "since=2026-01-01T00:00", "called=abc", "called=12", "sort=name",
-     "q850=999", "event_id=-1", "mos_below=x"]  # fmt: skip
+SEARCHES_THAT_CANNOT_BE = [
+    "limit=0", "limit=5000", "after=x", "since=2026-01-01T00:00", "called=abc", "called=12", "sort=name",
+    "q850=999", "event_id=-1", "mos_below=x",
+]  # fmt: skip
 
 
 def test_searches_that_cannot_be(desk: Desk) -> None:

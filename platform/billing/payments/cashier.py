@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
@@ -233,13 +234,13 @@ class PaymentRunner:
             debts = charges.due(session, now=now)
             going_back = refunds.due(session, now=now)
         for page in pages:
-            self._guard(done, "checkout", lambda page=page: self._cashier.look(page, now=now))
+            self._guard(done, "checkout", partial(self._cashier.look, page, now=now))
         for attempt_id in attempts:
-            self._guard(done, "charge", lambda each=attempt_id: self._resume(each, now=now))
+            self._guard(done, "charge", partial(self._resume, attempt_id, now=now))
         for charge_id in debts:
-            self._guard(done, "charge", lambda each=charge_id: self._begin(each, now=now))
+            self._guard(done, "charge", partial(self._begin, charge_id, now=now))
         for refund_id in going_back:
-            self._guard(done, "refund", lambda each=refund_id: self._cashier.carry_on_refund(each, now=now))
+            self._guard(done, "refund", partial(self._cashier.carry_on_refund, refund_id, now=now))
         return done
 
     def _guard(self, done: Counter[str], what: str, step: Callable[[], str]) -> None:

@@ -54,9 +54,10 @@ def announce(
     """
 
     def put(kind: str, due_s: float, times: int = 1) -> None:
-        event = {"id": f"test_event_{secrets.token_hex(8)}", "type": kind, "created": now_s, "data": data}
+        event_id = f"test_event_{secrets.token_hex(8)}"
+        event = {"id": event_id, "type": kind, "created": now_s, "data": data}
         for _ in range(times):
-            books.send(event["id"], json.dumps(event), due_s=due_s)
+            books.send(event_id, json.dumps(event), due_s=due_s)
 
     with books.step():
         if before:
