@@ -43,9 +43,9 @@ def live_rate(
     """The rate of a call that was answered now; None when no rate fits: it will wait in the unrated queue."""
     call = BillableCall(
         cdr_id="", source="", source_call_id="", leg="", session_id=None, account_id=account_id,
-        event_id=None, number_id=None, number_class=number_class, called_e164=called_e164, caller_e164=caller_e164,
-        setup_at=answer_at, answer_at=answer_at, end_at=answer_at, conn_ms=0, end_basis="", billable=True,
-        channel="",
+        event_id=None, number_id=None, number_class=number_class, called_e164=called_e164,
+        caller_e164=caller_e164, setup_at=answer_at, answer_at=answer_at, end_at=answer_at,
+        conn_ms=0, end_basis="", billable=True, channel="",
     )  # fmt: skip
     prices, _ = book.price(session, [call])
     return LiveRate(rate=prices[0].rate, terms=prices[0].terms) if prices else None
