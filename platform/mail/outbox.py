@@ -23,6 +23,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import event, select, update
@@ -72,7 +73,8 @@ def enqueue(session: Session, mail: Mail, *, key: str, now: datetime) -> bool:
 
 def wait_after(tries: int) -> timedelta:
     """How long to wait after the `tries`-th failure, from 1."""
-    return min(FIRST_WAIT * 2 ** min(tries - 1, 20), LONGEST_WAIT)
+    doubled: timedelta = FIRST_WAIT * 2 ** min(tries - 1, 20)
+    return min(doubled, LONGEST_WAIT)
 
 
 class Outbox:
@@ -182,7 +184,7 @@ class Outbox:
             self._note(row, state="sent", next_try_at=None, error=None)
 
     def _note(self, row: OutboxMail, *, state: str, next_try_at: datetime | None, error: str | None) -> None:
-        values = {
+        values: dict[str, Any] = {
             "state": state,
             "next_try_at": next_try_at,
             "error": None if error is None else error[:400],

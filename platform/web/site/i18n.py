@@ -83,7 +83,7 @@ def script_messages(language: str) -> Mapping[str, str | Sequence[str]]:
 def language_of(request: Request) -> str:
     """The language in which this request is to be answered."""
     for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
-        if wish in LANGUAGES:
+        if wish is not None and wish in LANGUAGES:
             return wish
     return negotiate(request.headers.get("accept-language", ""))
 
