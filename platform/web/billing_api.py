@@ -181,7 +181,8 @@ def estimate(
             phone_share=share,
             tax=vat.taxes(parts.seller)(session, caller.id, now),
         )
-    return plain(found) | {"total": _amount(found.total)}
+    answer: dict[str, Any] = plain(found)
+    return answer | {"total": _amount(found.total)}
 
 
 def search_of(

@@ -77,8 +77,9 @@ def find_payment(session: Session, psp: str, ref: str) -> Payment | None:
     if found is None:
         return None
     attempt, charge = found
-    return Payment(account_id=charge.account_id, psp=psp, ref=ref, at=attempt.finished_at or attempt.started_at,
-                   amount=Money(attempt.amount, attempt.currency), kind="charge")  # fmt: skip
+    money = Money(attempt.amount, attempt.currency)
+    return Payment(account_id=charge.account_id, psp=psp, ref=ref, amount=money, kind="charge",
+                   at=attempt.finished_at or attempt.started_at)  # fmt: skip
 
 
 def request(
