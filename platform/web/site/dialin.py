@@ -6,9 +6,12 @@ numbers and the time zones of the countries that have one (IANA zone → ISO 316
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.core import get_global
 
@@ -16,7 +19,7 @@ from web.services import Gateway
 
 
 def numbers_json(gateways: Sequence[Gateway]) -> list[dict[str, Any]]:
-    """The numbers for js/join/numbers.js; `continent` is the first part of the country's time zones."""
+    """The numbers for js/join/numbers.js; `zone` is a time zone of the number's country."""
     return [
         {
             "code": gateway.code,
@@ -25,7 +28,7 @@ def numbers_json(gateways: Sequence[Gateway]) -> list[dict[str, Any]]:
             "display": gateway.display,
             "country": gateway.country,
             "language": gateway.language,
-            "continent": _continent(gateway.country),
+            "zone": _zone(gateway.country),
         }
         for gateway in gateways
     ]
@@ -43,8 +46,22 @@ def _zones(countries: frozenset[str]) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _continent(country: str) -> str | None:
+def _zone(country: str) -> str | None:
+    """One zone that stands for a country: the middle one of those in Europe, or else on its main continent.
+
+    Europe goes first because the only countries with zones there and elsewhere are European ones with islands
+    (Spain, Portugal), and Russia, where most people live in its European part.
+    """
     zones = get_global("territory_zones").get(country) or [
         zone for zone, home in get_global("zone_territories").items() if home == country
     ]
-    return zones[0].split("/")[0] if zones else None
+    continents = Counter(zone.split("/")[0] for zone in zones)
+    if not continents:
+        return None
+    continent = "Europe" if "Europe" in continents else continents.most_common(1)[0][0]
+    near = sorted((zone for zone in zones if zone.split("/")[0] == continent), key=_offset)
+    return str(near[len(near) // 2])
+
+
+def _offset(zone: str) -> timedelta:
+    return datetime(2026, 1, 1, tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()

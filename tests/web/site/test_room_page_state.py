@@ -48,13 +48,13 @@ def page() -> Iterator[Page]:
                 }
                 Object.assign(window, await import("/assets/js/join/numbers.js"));
                 window.plain = (state) => ({
-                    room: { ...state.room, startedAtMs: null },
+                    room: state.room,
                     queue: state.queue, floor: state.floor,
                     seq: state.seq, link: state.link, stale: state.stale,
                     people: [...state.people.values()].map((p) => ({ ...p, devices: [...p.devices].sort() })),
                 });
                 window.begin = (json) => reduce(EMPTY, { type: "local/state", snapshot: snapshotFrom(json) });
-                window.take = (state, frames) => frames.reduce((s, f) => reduce(s, eventFrom(f, 0)), state);
+                window.take = (state, frames) => frames.reduce((s, f) => reduce(s, eventFrom(f)), state);
             }"""
         )
         yield page
@@ -259,7 +259,7 @@ def test_talkers_are_announced_rarely_and_hands_together(page: Page) -> None:
             const announcer = new Announcer(), said = [];
             let state = begin(first), now_s = 0;
             for (const frame of frames) {
-                const event = eventFrom(frame, 0), before = state;
+                const event = eventFrom(frame), before = state;
                 state = reduce(state, event);
                 said.push(...announcer.on(state, event, before, now_s));
                 now_s += 0.05;

@@ -1,27 +1,38 @@
 /* Which dial-in numbers are nearest to this visitor. Pure, but for `visitorPlace`, which reads the browser.
  *
  * The time zone says best where a person is (a Frenchman in Lisbon dials Lisbon), then the region of the
- * browser's language, then the language itself, then the same part of the world. Only zones of countries
- * with numbers are needed: for all others the continent in the zone's name decides. The server sends the
- * table (IANA's zone → country), so that it is nowhere twice.
+ * browser's language, then the same continent (the first part of a zone's name), there the same language and
+ * then the smaller difference of the clocks. The server sends the table (IANA's zone → country) for countries
+ * with numbers.
  */
 
-/** Where the visitor seems to be: {country, language, continent}, each null when unknown. */
+/** Hours that a time zone is ahead of UTC in January; 0 for none. */
+function offset_h(zone) {
+  if (!zone) return 0;
+  const options = { timeZone: zone, year: "numeric", month: "numeric", day: "numeric", hour: "numeric", hourCycle: "h23" };
+  const parts = new Intl.DateTimeFormat("en", options).formatToParts(Date.UTC(2026, 0, 2));
+  const part = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));
+  return (Date.UTC(part.year, part.month - 1, part.day, part.hour) - Date.UTC(2026, 0, 2)) / 3_600_000;
+}
+
+/** Where the visitor seems to be: {country, language, zone}, each null when unknown. */
 export function visitorPlace({ zone, languages, zoneCountries }) {
   const region = languages.map((tag) => /[-_]([A-Z]{2})\b/.exec(tag)?.[1]).find(Boolean) ?? null;
   return {
     country: zoneCountries[zone] ?? region,
     language: languages[0]?.slice(0, 2).toLowerCase() ?? null,
-    continent: zone?.split("/")[0] ?? null,
+    zone,
   };
 }
 
 /** Numbers, nearest first; within the same distance in the order given. */
 export function nearestFirst(gateways, place) {
+  const here_h = offset_h(place.zone);
   const distance = (gateway) => {
     if (gateway.country === place.country) return 0;
-    const far = gateway.continent !== null && gateway.continent === place.continent ? 1 : 2;
-    return far * 2 - (gateway.language === place.language ? 1 : 0);
+    const sameContinent = Boolean(place.zone) && gateway.zone?.split("/")[0] === place.zone.split("/")[0];
+    const far = (sameContinent ? 100 : 200) - (gateway.language === place.language ? 50 : 0);
+    return far + (place.zone ? Math.abs(offset_h(gateway.zone) - here_h) : 0);
   };
   return gateways
     .map((gateway, at) => ({ gateway, at, far: distance(gateway) }))

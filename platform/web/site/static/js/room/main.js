@@ -80,7 +80,7 @@ function onMessage(message) {
     iceServers = snapshot.iceServers;
     tell({ type: "local/state", snapshot });
   }
-  if (message.event !== undefined) tell(eventFrom(message, Date.now()));
+  if (message.event !== undefined) tell(eventFrom(message));
   if (message.sound !== undefined) tell({ type: "local/sound", ...message.sound });
   if (message.removed !== undefined) tell({ type: "local/removed" });
 }

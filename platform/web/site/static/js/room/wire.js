@@ -66,13 +66,13 @@ export function snapshotFrom(json) {
   };
 }
 
-/** One numbered change. `now_ms` is the page's clock, for what the server gives no time of. */
-export function eventFrom({ seq, event }, now_ms) {
+/** One numbered change. */
+export function eventFrom({ seq, event }) {
   switch (event.type) {
     case "joined":
       return { ...event, seq, person: personFrom(event.person) };
     case "started":
-      return { ...event, seq, startedAtMs: event.started_at ?? now_ms };
+      return { ...event, seq, startedAtMs: event.started_at };
     case "renamed":
       return { ...event, seq, name: event.name ?? t("Caller") };
     default:
