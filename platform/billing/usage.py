@@ -28,8 +28,8 @@ from typing import Protocol
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from billing import holds, ledger
-from billing.chart import Kind
+from billing import chart, holds, ledger, posting
+from billing.chart import AccountName, Kind
 from billing.deck_models import CdrRating
 from billing.holds import HoldState
 from billing.ledger_models import UsageLine, UsagePosting
@@ -100,16 +100,19 @@ class UsageBook:
         new = _uncharged(session, scope)
         if not new:
             return []
-        session_id = session_of(scope)
-        if session_id is not None:
-            _capture_hold(session, session_id, at=at)
         groups: dict[tuple[int, str], list[CdrRating]] = {}
         for rating in new:
             assert rating.account_id is not None, "a billable call has an account"
             groups.setdefault((rating.account_id, rating.currency), []).append(rating)
+        taxes = {key: self._taxes(session, key[0], occurred_at) for key in groups}
+        # All accounts at once, before the hold: two charges of one customer must not wait in a ring.
+        posting.lock(session, [name for key in groups for name in _names(*key, taxes[key])])
+        session_id = session_of(scope)
+        if session_id is not None:
+            _capture_hold(session, session_id, at=at)
         return [
-            self._charge(session, scope, account_id, currency, ratings, at, occurred_at)
-            for (account_id, currency), ratings in sorted(groups.items())
+            self._charge(session, scope, *key, taxes[key], groups[key], at, occurred_at)
+            for key in sorted(groups)
         ]
 
     def repost(
@@ -130,22 +133,22 @@ class UsageBook:
             note_work(session, [scope], due_at=at)
             return [], []
         reversals = [
-            ledger.reverse(session, posting.transaction_id, actor=actor, reason=reason, at=at)
-            for posting in current
-            if posting.transaction_id is not None
+            ledger.reverse(session, one.transaction_id, actor=actor, reason=reason, at=at)
+            for one in current
+            if one.transaction_id is not None
         ]
-        ids = [posting.id for posting in current]
+        ids = [one.id for one in current]
         session.execute(update(UsageLine).where(UsageLine.posting_id.in_(ids)).values(current=False))
         session.execute(update(UsagePosting).where(UsagePosting.id.in_(ids)).values(current=False))
-        for posting in current:
+        for one in current:
             ledger.settle_credit(
-                session, posting.account_id, posting.currency, idem=f"{scope}:{posting.version}", at=at
+                session, one.account_id, one.currency, idem=f"{scope}:{one.version}", at=at
             )
         return reversals, self.charge(session, scope, at=at, occurred_at=at)
 
     def _charge(
-        self, session: Session, scope: str, account_id: int, currency: str, ratings: Sequence[CdrRating],
-        at: datetime, occurred_at: datetime,
+        self, session: Session, scope: str, account_id: int, currency: str, tax: Tax,
+        ratings: Sequence[CdrRating], at: datetime, occurred_at: datetime,
     ) -> Charged:  # fmt: skip
         session_id = session_of(scope)
         version = 1 + (
@@ -153,7 +156,6 @@ class UsageBook:
         )
         lines_u = sum(rating.cost_u for rating in ratings)
         net = _further_net(session, scope, account_id, currency, lines_u)
-        tax = self._taxes(session, account_id, occurred_at)
         vat = net.times(tax.rate)
         posted = None
         if net:
@@ -190,6 +192,15 @@ class UsageBook:
             wallet_part=nothing if posted is None else -posted.change(Kind.WALLET, currency),
             transaction_id=row.transaction_id,
         )  # fmt: skip
+
+
+def _names(account_id: int, currency: str, tax: Tax) -> list[AccountName]:
+    names = [
+        chart.wallet(account_id, currency),
+        chart.receivable(account_id, currency),
+        chart.house(Kind.USAGE, currency),
+    ]
+    return names if tax.country is None else [*names, chart.vat(tax.country, currency)]
 
 
 def _uncharged(session: Session, scope: str) -> Sequence[CdrRating]:
