@@ -233,7 +233,7 @@ class Connection:
                 _log.error("socket_failed", room_id=self._page.room_id, exc_info=failure)
         code, reason = self._close or (1000, "")
         if self._websocket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError, OSError, TimeoutError):  # the other side was faster
+            with contextlib.suppress(RuntimeError, OSError, TimeoutError, WebSocketDisconnect):  # gone
                 await asyncio.wait_for(self._websocket.close(code, reason), 2.0)
 
     def _close_soon(self, code: int, reason: str) -> None:
