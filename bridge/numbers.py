@@ -137,6 +137,19 @@ class NumberBook:
         """The entry with this id."""
         return self._by_id.get(number_id)
 
+    def city_instead(self, number: DialInNumber) -> DialInNumber | None:
+        """The city number for callers of `number`: of the same country, else of the same language, else the
+        first one; None when the book has no city number.
+        """
+        cities = [entry for entry in self.numbers if entry.number_class is NumberClass.CITY]
+        language = number.language.partition("-")[0]
+        return (
+            next((city for city in cities if city.country == number.country), None)
+            or next((city for city in cities if city.language == number.language), None)
+            or next((city for city in cities if city.language.partition("-")[0] == language), None)
+            or next(iter(cities), None)
+        )
+
     def find(self, dialled: str, region: str | None = None) -> DialInNumber | None:
         """The entry that `dialled` means, None when we do not have that number.
 
@@ -156,6 +169,15 @@ class NumberBook:
             if national is not None and (entry := self._by_digits.get(national.value[1:])):
                 return entry
         return self._by_digits.get(digits)
+
+
+def as_dialled(number: E164, country: str) -> str:
+    """`number` in groups of digits as people in a country dial it: `020 7946 0018`, `+44 20 7946 0018`."""
+    parsed = phonenumbers.parse(number.value)
+    at_home = parsed.country_code == phonenumbers.country_code_for_region(country)
+    form = phonenumbers.PhoneNumberFormat.NATIONAL if at_home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    groups = re.sub(r"[^0-9+]+", " ", phonenumbers.format_number(parsed, form))
+    return groups.strip()
 
 
 def parse_number(raw: str, region: str | None = None) -> E164 | None:

@@ -30,6 +30,7 @@ class PinResult(StrEnum):
     LOCKED = "locked"
     FULL = "full"
     OFF = "off"
+    SPENT = "spent"  # toll-free minutes are used up
     BLOCKED = "blocked"
     ABANDONED = "abandoned"  # the caller left during the dialogue
 
@@ -65,6 +66,8 @@ _TABLE: tuple[tuple[str, Disposition, int, int, PinResult | None], ...] = (
     ("event-full", _D.REFUSED, 486, 17, _P.FULL),
     ("removed", _D.REFUSED, 403, 21, None),
     ("gateway-off", _D.REFUSED, 480, 21, _P.OFF),
+    ("toll-free-off", _D.REFUSED, 480, 21, _P.OFF),
+    ("toll-free-spent", _D.REFUSED, 480, 21, _P.SPENT),
     ("pin-guessing", _D.REFUSED, 403, 21, _P.BLOCKED),
     ("media-timeout", _D.NETWORK_ERROR, 408, 102, None),
     ("bridge-full", _D.SERVER_ERROR, 503, 42, None),

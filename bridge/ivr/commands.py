@@ -84,6 +84,8 @@ class Rejected:
     """The PIN opens nothing; `slug` says why. Only `wrong-pin` leaves the caller another try."""
 
     slug: str
+    call_instead: str | None = None
+    """A number that would do, in groups of digits as this caller dials it."""
 
 
 PinOutcome: TypeAlias = Accepted | Rejected

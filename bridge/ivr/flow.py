@@ -24,7 +24,7 @@ from bridge.ivr.bucket import Bucket
 from bridge.ivr.commands import Accepted, CheckPin, Command, Do, HangUp, Join, PinOutcome
 from bridge.ivr.pin import TypedAhead
 from bridge.ivr.pin_menu import GiveUp, Hush, PinMenu, PinStep, Say, Submit
-from bridge.ivr.prompt import prompt
+from bridge.ivr.prompt import Prompt, prompt
 from bridge.ivr.room_menu import RoomMenu
 from bridge.ivr.settings import IvrSettings
 from bridge.ivr.states import TRANSITIONS, Happening, State
@@ -40,9 +40,12 @@ TROUBLE = "server-error"
 
 FAREWELLS = frozenset({
     "event-ended", "event-full", "event-locked", "event-over", "gateway-off", "kicked", "pin-guessing",
-    "pin-timeout", TROUBLE, "wrong-pin",
+    "pin-timeout", "toll-free-off", "toll-free-spent", TROUBLE, "wrong-pin",
 })  # fmt: skip
 """Reasons with a prompt of their own, `bye.<slug>`."""
+
+ANOTHER_NUMBER = frozenset({"toll-free-off", "toll-free-spent"})
+"""Reasons whose words send the caller to another number, which follows."""
 
 FAREWELL_OF = {"removed": "kicked"}
 """Reasons that are said in the words of another."""
@@ -181,7 +184,7 @@ class CallFlow:
             self._deadline_s = now_s + self._settings.answer_max_s
             return [Join()]
         if outcome.slug != "wrong-pin":
-            return self._leave(outcome.slug, now_s=now_s)
+            return self._leave(outcome.slug, call_instead=outcome.call_instead, now_s=now_s)
         self.state = State.PIN
         commands = self._pin_step(self._pin.on_wrong(now_s=now_s), now_s=now_s)
         while len(self._typed_ahead) and self.state is State.PIN:
@@ -277,15 +280,22 @@ class CallFlow:
 
     # Leaving
 
-    def _leave(self, slug: str, *, now_s: float) -> list[Command]:
+    def _leave(self, slug: str, *, now_s: float, call_instead: str | None = None) -> list[Command]:
         self.state = State.LEAVING
         self._slug = slug
         self._deadline_s = now_s + self._settings.goodbye_max_s
         self._typed_ahead.clear()
         self._voice.forget()
         said = FAREWELL_OF.get(slug, slug)
+        if said in ANOTHER_NUMBER and call_instead is None:
+            said = "gateway-off"  # there is no number to name, so the browser is the way in
         reason = prompt(f"bye.{said if said in FAREWELLS else TROUBLE}")
-        return self._voice.say((reason, prompt("bye")), now_s=now_s, interruptible=False)
+        numbers: tuple[Prompt, ...] = ()
+        if call_instead is not None:
+            # Twice: nobody has a pen in hand the first time.  That takes longer than a goodbye.
+            numbers = (prompt("city.number", digits=call_instead),) * 2
+            self._deadline_s = now_s + max(self._settings.goodbye_max_s, self._settings.prompt_max_s)
+        return self._voice.say((reason, *numbers, prompt("bye")), now_s=now_s, interruptible=False)
 
     def _goodbye_played(self, play_id: int, *, now_s: float) -> list[Command]:  # noqa: ARG002
         return self._hang_up() if self._voice.played(play_id) else []

@@ -8,10 +8,12 @@ import pytest
 
 from bridge.numbers import (
     E164,
+    DialInNumber,
     NotE164Error,
     NumberBook,
     NumberBookError,
     NumberClass,
+    as_dialled,
     parse_caller,
     parse_number,
 )
@@ -30,6 +32,39 @@ def test_the_book_has_the_29_cities(book: NumberBook) -> None:
     assert {"Ankara", "Copenhagen", "São Paulo", "Tel Aviv", "Zurich", "Kansas City", "Perth"} <= cities
     assert len({entry.id for entry in book.numbers}) == 29
     assert {entry.number_class for entry in book.numbers} == {NumberClass.CITY}
+
+
+def toll_free(country: str, language: str) -> DialInNumber:
+    return DialInNumber(
+        id="free", number=E164("+80012345678"), country=country, language=language, city_en="", city_fr="",
+        display="", number_class=NumberClass.TOLL_FREE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("country", "language", "city"),
+    [
+        ("FR", "fr", "fr-paris"),
+        ("CH", "fr", "ch-zurich"),
+        ("BE", "fr", "fr-paris"),
+        ("AT", "de-AT", "de-berlin"),
+        ("CL", "es", "ar-buenos-aires"),
+        ("FI", "fi", "tr-ankara"),
+    ],
+)
+def test_callers_of_another_number_are_sent_to_the_nearest_city(
+    book: NumberBook, country: str, language: str, city: str
+) -> None:
+    found = book.city_instead(toll_free(country, language))
+    assert found is not None
+    assert found.id == city
+    assert NumberBook([toll_free(country, language)]).city_instead(toll_free(country, language)) is None
+
+
+def test_a_number_is_told_as_it_is_dialled_where_the_caller_is() -> None:
+    assert as_dialled(E164(PARIS), "FR") == "09 75 12 95 19"
+    assert as_dialled(E164(PARIS), "DE") == "+33 9 75 12 95 19"
+    assert as_dialled(E164("+13127021380"), "CA") == "312 702 1380"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 One YAML file per language in `texts/`, named by its BCP 47 tag. A text is a sentence, or a table from
 plural category (see `numerals`) or exact number (`"=1"`) to sentences. Placeholders: the arguments of the
 prompt ({key} is spoken as the name of that key, {n} as a number in words, `{n:rank}` and other forms as
-`numerals` has them) and {hash} and {star}, the names of these keys, everywhere. A file may `extends:`
+`numerals` has them, {digits} digit by digit with a short pause between groups) and {hash} and {star}, the
+names of these keys, everywhere. A file may `extends:`
 another and hold only what differs.
 
 A language that is not there falls back on its base (`fr-CA` → `fr`), then on English.
@@ -34,6 +35,9 @@ NAME_CHARS_MAX = 80
 
 NAME_ARGUMENT = "event"
 """The one placeholder that callers' hosts fill: free text, unlike keys and numbers."""
+
+DIGITS_ARGUMENT = "digits"
+"""A telephone number in groups, as `+44 20 7946 0018`."""
 
 Text: TypeAlias = str | Mapping[str, str]
 
@@ -131,7 +135,7 @@ class Catalogue:
             for key in sorted(english.keys() & own.texts.keys()):
                 if placeholders(english[key]) != placeholders(own.texts[key]):
                     yield f"{tag}: {key} has other placeholders than English"
-            for key in "#*":
+            for key in "#*+":
                 if key not in own.keys:
                     yield f"{tag}: has no name for the key {key}"
 
@@ -180,7 +184,18 @@ def _spoken(name: str, form: str, prompt: Prompt, texts: LanguageTexts) -> str:
         return number_words(value, texts.base, form)
     if name == NAME_ARGUMENT:
         return _tidy(value)
+    if name == DIGITS_ARGUMENT:
+        return digit_by_digit(value, texts)
     return texts.keys[value] if value in texts.keys else number_words(int(value), texts.base)
+
+
+def digit_by_digit(number: str, texts: LanguageTexts) -> str:
+    """A number of digits, spaces and a plus, in words; a comma, and so a pause, for each space."""
+    groups = (
+        " ".join(texts.keys.get(sign) or number_words(int(sign), texts.base) for sign in group)
+        for group in number.split()
+    )
+    return ", ".join(groups)
 
 
 def _tidy(name: str) -> str:

@@ -27,8 +27,8 @@ the log and by `tollbridge doctor`, and the synthesiser speaks instead.
 
 A prompt that says a number or a key needs one file for each: the number or key is part of the name, as
 `headcount.7.wav`, `help.mute.1.wav`, `help.headcount.hash.wav` (`hash` and `star` for `#` and `*`).
-Those that you do not record are synthesised. `join.welcome` says the name of the event and cannot be
-recorded.
+Those that you do not record are synthesised. `join.welcome` says the name of the event, `city.number`
+any telephone number; these two cannot be recorded.
 
 ## Languages
 

@@ -2,7 +2,7 @@
 
 `<folder>/<language>/<prompt>.wav`, such as `fr/welcome.wav`. A prompt with an argument has it in the name:
 `fr/headcount.7.wav`, `fr/help.headcount.hash.wav` (`hash` and `star` for `#` and `*`). Names of events
-cannot be recorded. Any sample rate, 8 to 32 bits, mono or stereo; loudness is levelled to that of the
+and telephone numbers cannot be recorded. Any sample rate, 8 to 32 bits, mono or stereo; loudness is levelled to that of the
 voice.
 
 A file dropped in, replaced or removed is noticed at the next use, by its modification time and size. A file

@@ -160,6 +160,32 @@ def test_every_other_refusal_of_the_pin_has_its_own_words_and_ends_the_call(
     assert caller.hung_up == slug
 
 
+@pytest.mark.parametrize("slug", ["toll-free-off", "toll-free-spent"])
+def test_who_may_not_call_free_of_charge_hears_another_number_twice_and_in_full(
+    bridge: Bridge, caller: Caller, slug: str
+) -> None:
+    caller.check_at_once = False
+    caller.type("123456789#")
+    rejected = Rejected(slug=slug, call_instead="020 7048 4146")
+    caller.carry_out(caller.flow.on_pin_checked(rejected, now_s=bridge.now_s))
+    assert caller.heard[-4:] == [f"bye.{slug}", "city.number", "city.number", "bye"]
+    assert caller.plays[-1].prompts[1].argument("digits") == "020 7048 4146"
+    bridge.later(SETTINGS.goodbye_max_s + 1)
+    assert caller.hung_up is None, "a number takes longer than a goodbye"
+    caller.hear_out()
+    assert caller.hung_up == slug
+
+
+@pytest.mark.parametrize("slug", ["toll-free-off", "toll-free-spent"])
+def test_without_another_number_the_browser_is_the_way_in(caller: Caller, slug: str) -> None:
+    caller.check_at_once = False
+    caller.type("123456789#")
+    caller.carry_out(caller.flow.on_pin_checked(Rejected(slug=slug), now_s=110.0))
+    assert caller.heard[-2:] == ["bye.gateway-off", "bye"]
+    caller.hear_out()
+    assert caller.hung_up == slug
+
+
 def test_who_was_put_out_and_calls_again_hears_so(caller: Caller) -> None:
     caller.check_at_once = False
     caller.type("123456789#")

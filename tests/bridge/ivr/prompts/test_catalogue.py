@@ -23,7 +23,7 @@ LANGUAGES_OF_THE_NUMBERS = ("cs", "da", "de", "en", "es", "fr", "he", "ja", "nb"
 def arguments(key: str) -> dict[str, int | str]:
     """Something for every placeholder of a prompt."""
     texts = CATALOGUE.chain(FALLBACK)[0].texts
-    values: dict[str, int | str] = {"n": 7, "key": "#", "event": "Demo"}
+    values: dict[str, int | str] = {"n": 7, "key": "#", "event": "Demo", "digits": "+44 20 7048"}
     return {name: values[name] for name in placeholders(texts[key])}
 
 
@@ -66,6 +66,21 @@ def test_everything_the_flow_can_say_is_in_the_catalogue_and_nothing_else_is() -
     known = set(CATALOGUE.prompt_keys())
     wanted |= {each for each in re.findall(r'"([a-z][a-z.-]*[a-z])"', source) if each in known}
     assert wanted == known
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "The number is plus four four, two zero, seven."),
+        ("de", "Die Nummer lautet plus vier vier, zwei null, sieben."),
+        ("ja", "ばんごう は、プラス よん よん, に ぜろ, なな です。"),
+        ("es-419", "El número es más cuatro cuatro, dos cero, siete."),
+    ],
+)
+def test_a_telephone_number_is_said_digit_by_digit_with_a_pause_between_groups(
+    language: str, sentence: str
+) -> None:
+    assert said("city.number", language, digits="+44 20 7") == sentence
 
 
 def test_every_refusal_with_words_is_one_that_the_room_knows() -> None:
@@ -224,7 +239,7 @@ def test_prompt_without_a_text_or_an_argument_is_our_error() -> None:
 
 def write(folder: Path, tag: str, texts: str) -> None:
     head = "name: X\nvoice: {name: en, words_per_minute: 150}\nscripts: [latin]\n"
-    head += "keys: {'#': h, '*': s}\ntexts:\n"
+    head += "keys: {'#': h, '*': s, '+': p}\ntexts:\n"
     (folder / f"{tag}.yaml").write_text(head + texts, encoding="utf-8")
 
 

@@ -34,7 +34,7 @@ def test_no_word_of_the_difficult_languages_is_spelt_letter_by_letter(language: 
         if "event" in needs:
             continue
         for n in (1, 2, 3, 4, 10, 11, 17, 20, 21, 99, 100, 305) if "n" in needs else (0,):
-            values: dict[str, int | str] = {"n": n, "key": "#"}
+            values: dict[str, int | str] = {"n": n, "key": "#", "digits": "+01 234 56789"}
             args = {name: values[name] for name in needs}
             text, texts = CATALOGUE.text(prompt(key, **args), language)
             phonemes = SPEAKER.phonemes(readable(text, texts.base), voice=texts.voice.name)
