@@ -211,3 +211,11 @@ def test_token_events_hand_out_the_guests_own_link(ann: Person, services: Servic
     ann.post(f"/events/{ann.event_id}/edit", {"name": "Invited", "access_type": "3"})
     event = event_of(services, ann)
     assert f"?l={event.hash_listener}" in ann.client.get(f"/events/{ann.event_id}").text
+
+
+def test_no_event_takes_the_address_of_a_page(ann: Person) -> None:
+    for name in "forgot events account sign-in sign-out reset docs join rooms assets".split():
+        fields = {"name": "x", "custom_room_url_name": name}
+        answer = ann.post("/events/new", fields)
+        assert answer.status_code == 422, name
+        assert "Is reserved" in answer.text
