@@ -27,6 +27,8 @@ class Banner:
     warnings: Sequence[str]
     recovered: int
     first: FirstRun | None
+    sandbox: str | None = None
+    """Where the test payment provider is, when there is no real one."""
 
     def text(self) -> str:
         """Lines for a terminal."""
@@ -34,6 +36,8 @@ class Banner:
         out += [f"  SIP   {address}" for address in self.sip]
         out.append(f"  lines {self.lines}    (pjsua2 {self.pjsua2}, compiled for {self.compiled_lines})")
         out.append(f"  data  {self.data_dir}")
+        if self.sandbox is not None:
+            out.append(f"  money {self.sandbox}    (TEST payments: no money moves until a provider has keys)")
         if self.lines <= FEW_LINES:
             out.append(
                 f"  ! This pjsua2 carries {self.lines} calls at a time. "

@@ -41,7 +41,7 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))
-    for chatty in ("alembic", "httpx", "aioice", "aiortc", "stripe", "fontTools"):
+    for chatty in ("alembic", "uvicorn", "httpx", "aioice", "aiortc", "stripe", "fontTools"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

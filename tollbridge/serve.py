@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -51,6 +50,7 @@ from rooms.live import LiveRooms
 from rooms.webrtc.errors import Unavailable
 from tollbridge import __version__, logs
 from tollbridge.banner import Banner
+from tollbridge.billing_wiring import billing_house
 from tollbridge.browser_wiring import browser_parts
 from tollbridge.first_run import FirstRun, seed
 from tollbridge.metrics import BridgeCollector, Parts
@@ -59,6 +59,7 @@ from tollbridge.settings import Settings
 from tollbridge.stores import Stores, open_stores
 from tollbridge.trunk_settings import TrunkSettings
 from tollbridge.twilio_wiring import twilio_parts
+from tollbridge.web_server import WebServer
 from web.app import create_app
 from web.services import Gateway, Health, NoBrowsers, Services
 
@@ -119,6 +120,14 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
     """All parts, started; they are stopped in reverse on the way out."""
     book = _numbers(settings)
     async with contextlib.AsyncExitStack() as stack:
+        try:
+            web = await stack.enter_async_context(WebServer.bound(settings.http_host, settings.http_port))
+        except OSError as exc:
+            raise StartError(
+                f"the web server cannot listen on {settings.http_host} port {settings.http_port} "
+                f"({exc.strerror}); set TOLLBRIDGE_HTTP_PORT to a free port"
+            ) from exc
+        settings = settings.model_copy(update={"http_port": web.port})
         stores, demo = stack.enter_context(_database(settings))
         directory = PinDirectory(stores.readers)
         await asyncio.to_thread(directory.start)
@@ -140,6 +149,15 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         mail = Outbox(stores.sessions, _mail_sender(settings), mail_from=settings.mail_from, now=now_utc)
         mail.start()
         stack.push_async_callback(asyncio.to_thread, mail.stop)
+        try:
+            billing = await stack.enter_async_context(
+                billing_house(settings, sessions=stores.sessions, mail=mail)
+            )
+        except OSError as exc:
+            raise StartError(
+                f"the test payment provider cannot run on port {settings.sandbox_port} ({exc.strerror}); "
+                "set TOLLBRIDGE_SANDBOX_PORT to a free port"
+            ) from exc
 
         live, guard = LiveRooms(), PinGuard()
         runs = Runs(
@@ -271,6 +289,7 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 version=__version__,
                 public_url=settings.web_address,
                 secret=secret,
+                billing=billing.parts,
                 sockets_per_address=settings.sockets_per_address,
                 gate=NoBrowsers() if browsers is None else browsers[0],
                 gateways=_gateways(book),
@@ -280,18 +299,22 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         )
         if twilio is not None:
             app.mount(TWILIO_MOUNT, twilio.router)
-        address, task, server = await _start_web(settings, app)
-
-        async def stop_web() -> None:
-            server.should_exit = True
-            await task
-
-        stack.push_async_callback(stop_web)
+        task = await web.serve(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws_max_size=WS_BYTES_MAX,
+                ws_per_message_deflate=False,  # sound does not get smaller, only later
+            )
+        )
+        stack.push_async_callback(web.stop)
         if twilio is not None:  # its calls end over the web server, so they end before it
             stack.push_async_callback(twilio.lines.close)
         yield (
             Banner(
-                web=address,
+                web=settings.web_address,
                 sip=sip.addresses,
                 lines=sip.lines,
                 compiled_lines=compiled_lines(),
@@ -301,6 +324,7 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 warnings=book.warnings,
                 recovered=recovered,
                 first=demo,
+                sandbox=billing.sandbox_url,
             ),
             task,
         )
@@ -408,43 +432,3 @@ def _trunk(trunk: TrunkSettings) -> Trunk:
         country=trunk.country,
         register=register,
     )
-
-
-class _WebServer(uvicorn.Server):
-    """Leaves signals to us: it would close its sockets at once, under calls that are about to be ended."""
-
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
-        return contextlib.nullcontext()
-
-
-async def _start_web(settings: Settings, app: object) -> tuple[str, asyncio.Task[None], uvicorn.Server]:
-    """Bind and serve; the address in use, the server's task and the server."""
-    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((settings.http_host, settings.http_port))
-    except OSError as exc:
-        sock.close()
-        raise StartError(
-            f"the web server cannot listen on {settings.http_host} port {settings.http_port} "
-            f"({exc.strerror}); set TOLLBRIDGE_HTTP_PORT to a free port"
-        ) from exc
-    server = _WebServer(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws_max_size=WS_BYTES_MAX,
-            ws_per_message_deflate=False,  # sound does not get smaller, only later
-        )
-    )
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    while not server.started:
-        if task.done():
-            await task
-        await asyncio.sleep(0.01)
-    port = sock.getsockname()[1]
-    address = settings.model_copy(update={"http_port": port}).web_address
-    return address, task, server

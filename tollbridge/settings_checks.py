@@ -24,6 +24,7 @@ def check_all(settings: Settings) -> list[str]:
         *_trunks(settings),
         *_twilio(settings),
         *_folders(settings),
+        *_payments(settings),
     ]
 
 
@@ -48,6 +49,8 @@ def _rtp_ports(settings: Settings) -> Iterator[str]:
 
 def _server_ports(settings: Settings) -> Iterator[str]:
     tcp = {"http_port": settings.http_port, "sip_port": settings.sip_port}
+    if not settings.takes_payments:
+        tcp["sandbox_port"] = settings.sandbox_port
     if settings.tls_certificate is not None:
         tcp["sip_tls_port"] = settings.sip_tls_port
     for (one, port), (other, same) in combinations(tcp.items(), 2):
@@ -132,3 +135,11 @@ def _folders(settings: Settings) -> Iterator[str]:
         yield f"numbers_file: there is no file {settings.numbers_file}"
     if settings.prompts_dir is not None and not settings.prompts_dir.is_dir():
         yield f"prompts_dir: there is no folder {settings.prompts_dir}"
+
+
+def _payments(settings: Settings) -> Iterator[str]:
+    if (settings.stripe_secret_key is None) != (settings.stripe_webhook_secret is None):
+        yield "stripe_secret_key and stripe_webhook_secret belong together; set both or none"
+    paypal = (settings.paypal_client_id, settings.paypal_secret, settings.paypal_webhook_id)
+    if any(paypal) and not all(paypal):
+        yield "paypal_client_id, paypal_secret and paypal_webhook_id belong together; set all or none"

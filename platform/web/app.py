@@ -6,7 +6,18 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from web import conferences, errors, join_routes, lists, live, operations, runs, socket
+from web import (
+    billing_api,
+    conferences,
+    errors,
+    join_routes,
+    lists,
+    live,
+    operations,
+    payment_hooks,
+    runs,
+    socket,
+)
 from web.middleware import Counting, JsonSuffix, SafeHeaders
 from web.services import Services
 from web.site import routes
@@ -32,7 +43,18 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (lists, conferences, live, runs, operations, join_routes, socket, routes):
+    for module in (
+        lists,
+        conferences,
+        live,
+        runs,
+        operations,
+        join_routes,
+        socket,
+        billing_api,
+        payment_hooks,
+        routes,
+    ):
         app.include_router(module.router)
     app.include_router(routes.last_router)  # the address of an event fits any path, so it comes last
     errors.install(app, page=error_page)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,6 +18,9 @@ from rooms.errors import Refused
 from rooms.feed import RoomFeed
 from rooms.gate import Visitor, WebGate
 from rooms.live import LiveRooms
+
+if TYPE_CHECKING:
+    from web.billing_parts import BillingParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ class Services:
     public_url: str
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     sockets_per_address: int = 50
+    billing: BillingParts | None = None
     gateways: Sequence[Gateway] = ()
     health: Callable[[], Health] = lambda: Health(checks={})
     now: Callable[[], datetime] = now_utc

@@ -74,6 +74,7 @@ class Product:
             TOLLBRIDGE_DATA_DIR=str(folder / "data"),
             TOLLBRIDGE_HTTP_PORT=str(self.http_port),
             TOLLBRIDGE_SIP_PORT=str(self.sip_port),
+            TOLLBRIDGE_SANDBOX_PORT="0",
             TOLLBRIDGE_RTP_PORTS=f"{first}-{last}",
             TOLLBRIDGE_NODE_ID="test",
             **{f"TOLLBRIDGE_{name.upper()}": value for name, value in settings.items()},
