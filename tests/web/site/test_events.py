@@ -214,7 +214,7 @@ def test_token_events_hand_out_the_guests_own_link(ann: Person, services: Servic
 
 
 def test_no_event_takes_the_address_of_a_page(ann: Person) -> None:
-    for name in ["forgot", "events", "account", "sign-in", "sign-out", "reset", "docs", "join", "rooms", "assets"]:
+    for name in ("forgot", "events", "account", "sign-in", "sign-out", "reset", "docs", "join", "rooms"):
         fields = {"name": "x", "custom_room_url_name": name}
         answer = ann.post("/events/new", fields)
         assert answer.status_code == 422, name
