@@ -45,7 +45,10 @@ def _venv_module() -> bool:
 
 
 # package name on Debian and Ubuntu → whether what we need of it is there
-_TO_RUN = {"python3-venv": _venv_module}
+_TO_RUN = {
+    "python3-venv": _venv_module,
+    "fonts-dejavu-core": _file("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),  # invoices
+}
 _TO_BUILD = {
     "build-essential": _program("gcc", "g++", "make"),
     "swig": _program("swig"),

@@ -101,7 +101,7 @@ async def billing_house(
             now = now_utc()
             sample_deck.install(session, valid_from=now, by="system", now=now)
     async with contextlib.AsyncExitStack() as stack:
-        gateways = list(stack.enter_context(_providers(settings)))
+        gateways = list(stack.enter_context(providers(settings)))
         sandbox_url = None
         if not gateways:
             sandbox, sandbox_url = await stack.enter_async_context(_sandbox(settings))
@@ -142,7 +142,7 @@ async def billing_house(
 
 
 @contextlib.contextmanager
-def _providers(settings: Settings) -> Iterator[list[PaymentGateway]]:
+def providers(settings: Settings) -> Iterator[list[PaymentGateway]]:
     """The payment providers that have keys."""
     found: list[PaymentGateway] = []
     with contextlib.ExitStack() as stack:

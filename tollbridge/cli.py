@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tollbridge import __version__
+from tollbridge.billing_commands import billing_app, rates_app
 from tollbridge.cli_tools import AccountName, AsJson, database, fail, settings_or_exit, show, utc
 from tollbridge.twilio_commands import twilio_app
 from tollbridge.user_commands import user_app
@@ -32,6 +33,8 @@ for name, group in (
     ("numbers", numbers_app),
     ("cdr", cdr_app),
     ("db", db_app),
+    ("billing", billing_app),
+    ("rates", rates_app),
     ("twilio", twilio_app),
     ("user", user_app),
 ):
