@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from billing.payments.hooks import HookDesk
+from bridge.browsers.desk import BrowserDesk
 from bridge.calls.switchboard import Switchboard
 from bridge.cdr.guard import PinGuard
 from bridge.cdr.store import CdrStore
@@ -15,6 +17,7 @@ from bridge.mixer.client import MixerClient
 from bridge.sip.engine import SipEngine
 from bridge.twilio.lines import TwilioLines
 from rooms.live import LiveRooms
+from rooms.webrtc.client import WebRtcClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,9 @@ class Parts:
     guard: PinGuard
     cdrs: CdrStore
     live: LiveRooms
+    hooks: HookDesk
     twilio: TwilioLines | None = None
+    browsers: tuple[BrowserDesk, WebRtcClient] | None = None
 
 
 class BridgeCollector(Collector):
@@ -52,8 +57,11 @@ class BridgeCollector(Collector):
         yield from self._mixer()
         yield from self._pins()
         yield from self._records()
+        yield from _hooks(parts.hooks)
         if parts.twilio is not None:
             yield from _twilio(parts.twilio)
+        if parts.browsers is not None:
+            yield from _browsers(*parts.browsers)
 
     def _mixer(self) -> Iterator[Metric]:
         mixer = self._parts.mixer
@@ -115,3 +123,39 @@ def _twilio(lines: TwilioLines) -> Iterator[Metric]:
     for name, value in lines.counters().items():
         counters.add_metric([name], value)
     yield counters
+
+
+def _hooks(desk: HookDesk) -> Iterator[Metric]:
+    hooks = CounterMetricFamily(
+        "tollbridge_payment_hooks",
+        "Messages of payment providers, by what came of them.",
+        labels=["psp", "end"],
+    )
+    for (psp, end), count in list(desk.counts.items()):
+        hooks.add_metric([psp, end], count)
+    yield hooks
+
+
+def _browsers(desk: BrowserDesk, client: WebRtcClient) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tollbridge_browsers", "Browsers in rooms.", value=desk.visits)
+    yield CounterMetricFamily("tollbridge_browsers", "Visits by browser so far.", value=desk.visits_total)
+    yield GaugeMetricFamily(
+        "tollbridge_browser_legs", "Legs of the mixer that browsers use.", value=desk.sources
+    )
+    yield CounterMetricFamily(
+        "tollbridge_webrtc_restarts", "WebRTC processes that died.", value=client.restarts
+    )
+    stats = client.stats()
+    if stats is None:
+        return
+    yield GaugeMetricFamily("tollbridge_webrtc_connected", "Browsers with sound.", value=stats.connected)
+    counts = CounterMetricFamily("tollbridge_webrtc", "Counters of the WebRTC process.", labels=["what"])
+    for name in ("rx_pkts", "tx_pkts", "encodes", "decodes", "concealed", "ticks", "late_ticks"):
+        counts.add_metric([name], getattr(stats, name))
+    yield counts
+    drops = CounterMetricFamily(
+        "tollbridge_webrtc_dropped", "Browsers' packets not used, by reason.", labels=["reason"]
+    )
+    for reason, count in stats.dropped.items():
+        drops.add_metric([reason], count)
+    yield drops

@@ -62,6 +62,7 @@ from tollbridge.twilio_wiring import twilio_parts
 from tollbridge.web_server import WebServer
 from web.app import create_app
 from web.services import Gateway, Health, NoBrowsers, Services
+from web.setting_watch import LOOK_EVERY_S, SettingWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -249,6 +250,16 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         )
         stack.push_async_callback(switchboard.close)
 
+        watch = SettingWatch(live, feed, directory)
+
+        async def keep_watch() -> None:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                watch.look()
+
+        watching = asyncio.create_task(keep_watch())
+        stack.callback(watching.cancel)
+
         registry = CollectorRegistry()
         registry.register(
             BridgeCollector(
@@ -260,6 +271,8 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                     cdrs=cdrs,
                     live=live,
                     twilio=twilio.lines if twilio else None,
+                    browsers=browsers,
+                    hooks=billing.parts.hooks,
                 )
             )
         )
