@@ -1,0 +1,1 @@
+"""What was: statistics, histories and reports of events that took place."""
