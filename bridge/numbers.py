@@ -175,8 +175,9 @@ def as_dialled(number: E164, country: str) -> str:
     """`number` in groups of digits as people in a country dial it: `020 7946 0018`, `+44 20 7946 0018`."""
     parsed = phonenumbers.parse(number.value)
     at_home = parsed.country_code == phonenumbers.country_code_for_region(country)
-    form = phonenumbers.PhoneNumberFormat.NATIONAL if at_home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
-    groups = re.sub(r"[^0-9+]+", " ", phonenumbers.format_number(parsed, form))
+    forms = phonenumbers.PhoneNumberFormat
+    text = phonenumbers.format_number(parsed, forms.NATIONAL if at_home else forms.INTERNATIONAL)
+    groups = re.sub(r"[^0-9+]+", " ", text)
     return groups.strip()
 
 

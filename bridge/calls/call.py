@@ -17,9 +17,11 @@ import structlog
 
 from bridge.calls.bars import LegBars
 from bridge.calls.booth import Booth
+from bridge.calls.door import UNPAID, call_instead, is_toll_free, obstacle
 from bridge.calls.line import Arrival, Line
 from bridge.calls.record import Record
 from bridge.calls.runs import Runs
+from bridge.calls.tolls import TollCall, Tolls
 from bridge.cdr.guard import PinGuard, Ruling, Source
 from bridge.cdr.outcome import PinResult, outcome
 from bridge.cdr.q850 import CauseSource
@@ -31,9 +33,8 @@ from bridge.ivr.settings import IvrSettings
 from bridge.ivr.states import State
 from bridge.mixer.client import MixerClient
 from bridge.mixer.protocol import LegReport
-from bridge.numbers import E164
+from bridge.numbers import E164, DialInNumber
 from events.directory import PinDirectory, PinEntry
-from events.fields import Status
 from rooms import events as e
 from rooms.commands import Join, Leave, LinkPhone, RoomCommand, SetQuality, SetTalking
 from rooms.errors import NoSuchRoom, Refused
@@ -63,6 +64,9 @@ class Desk:
     loop: asyncio.AbstractEventLoop
     now: Callable[[], datetime]
     runs: Runs
+    tolls: Tolls
+    city_instead: Callable[[DialInNumber], DialInNumber | None]
+    """The number for callers who cannot come in by a toll-free one."""
     entered: Callable[[Call], None]
     """A call has its place in a room."""
     over: Callable[[Call], None]
@@ -202,6 +206,7 @@ class Call:
         if self._timer is not None:
             self._timer.cancel()
         self._leave_room()
+        self._desk.tolls.ended(self.record.facts.id)
         answered = self.record.facts.answer_at is not None
         lost = self._slug == "media-timeout"
         if self._slug is not None:
@@ -310,35 +315,42 @@ class Call:
             self._desk.loop.call_soon(self._pin_checked, outcome_)
             return
         pin = command.pin
-        self._desk.loop.call_later(verdict.delay_s, lambda: self._pin_checked(self._look_up(pin, source)))
+        self._desk.loop.call_later(verdict.delay_s, lambda: self._look_up(pin, source))
 
-    def _look_up(self, pin: Pin, source: Source) -> ivr.PinOutcome:
+    def _look_up(self, pin: Pin, source: Source) -> None:
         entry = self._desk.directory.lookup(pin.reveal())
         if entry is None:
-            return ivr.Rejected(slug="wrong-pin")
+            self._pin_checked(ivr.Rejected(slug="wrong-pin"))
+        elif is_toll_free(self.arrival) and entry.event.toll_free_enabled:
+            then = lambda: self._decide(entry, source)  # noqa: E731
+            self._desk.tolls.ask(entry.account_id, entry.event.event_id, then)
+        else:
+            self._decide(entry, source)
+
+    def _decide(self, entry: PinEntry, source: Source) -> None:
+        """The PIN is right: does it open the door?"""
+        if self.ended:
+            return
         self._pin_found = True
+        found = obstacle(entry, self.arrival, live=self._desk.live, tolls=self._desk.tolls)
+        # Whom a running event turns away is in its session's records: organisers want to see them.
+        run = None if found is None else self._desk.runs.of(entry.room_id)
+        if run is not None:
+            self.record.note(session_id=str(run.session_id))
+        if found is not None and found in UNPAID:
+            # No account is noted: nobody has agreed to pay for this call.
+            self._desk.guard.right(source, now_s=self._now_s())
+            instead = call_instead(self.arrival, self._desk.city_instead)
+            self._pin_checked(ivr.Rejected(slug=found, call_instead=instead))
+            return
         self.record.note(account_id=entry.account_id)
-        obstacle = self._obstacle(entry)
-        if obstacle is not None:
-            # Whom a running event turns away is in its session's records: organisers want to see them.
-            run = self._desk.runs.of(entry.room_id)
-            self.record.note(session_id=None if run is None else str(run.session_id))
+        if found is not None:
             self._desk.guard.wrong_for_account(str(entry.account_id), now_s=self._now_s())
-            return ivr.Rejected(slug=obstacle)
+            self._pin_checked(ivr.Rejected(slug=found))
+            return
         self._desk.guard.right(source, now_s=self._now_s())
         self._entry = entry
-        return ivr.Accepted(role=entry.role, event_name=entry.name)
-
-    def _obstacle(self, entry: PinEntry) -> str | None:
-        """Why a right PIN does not open the door now."""
-        if entry.status is not Status.ACTIVE:
-            return "event-over"
-        if not entry.gateway_enabled:
-            return "gateway-off"
-        room = self._desk.live.get(entry.room_id)
-        if room is not None and room.locked and entry.role is Role.PARTICIPANT:
-            return "event-locked"
-        return None
+        self._pin_checked(ivr.Accepted(role=entry.role, event_name=entry.name))
 
     def _pin_checked(self, result: ivr.PinOutcome) -> None:
         if self.ended:
@@ -356,6 +368,7 @@ class Call:
         try:
             run = self._desk.runs.enter(entry.event)
             self.record.note(session_id=str(run.session_id))
+            self._pay(entry, run.session_id)
             self._desk.entered(self)
             command = self._way_in(entry, participant, present=participant in room)
             self._desk.live.apply(entry.room_id, command, now_s=self._now_s())
@@ -366,6 +379,23 @@ class Call:
             return
         self.record.note(join_at=self._desk.now(), participant_id=participant)
         self._do(self._flow.on_joined(room, participant, now_s=self._now_s()))
+
+    def _pay(self, entry: PinEntry, session_id: int) -> None:
+        """From its answer on the event's account pays for a toll-free call."""
+        answered_at = self.record.facts.answer_at
+        if not is_toll_free(self.arrival) or answered_at is None:
+            return
+        self._desk.tolls.entered(
+            TollCall(
+                key=self.record.facts.id,
+                account_id=entry.account_id,
+                session_id=session_id,
+                event_id=entry.event.event_id,
+                called=self.arrival.called_e164,
+                caller=self.arrival.caller_e164,
+                answered_at=answered_at,
+            )
+        )
 
     def _way_in(self, entry: PinEntry, participant: str, *, present: bool) -> Join | LinkPhone:
         """How this caller enters: as somebody new, or as the telephone of somebody who is there already."""

@@ -19,6 +19,7 @@ from bridge.calls.call import Call, Desk
 from bridge.calls.line import Arrival, Line
 from bridge.calls.record import Record, first_facts
 from bridge.calls.runs import Run, Runs
+from bridge.calls.tolls import Tolls
 from bridge.cdr.guard import PinGuard
 from bridge.cdr.q850 import CauseSource
 from bridge.cdr.record import HangupParty
@@ -27,6 +28,7 @@ from bridge.ivr.announce import listeners, room_tone
 from bridge.ivr.settings import IvrSettings
 from bridge.mixer import protocol as p
 from bridge.mixer.client import MixerClient, NoPortsError
+from bridge.numbers import DialInNumber
 from events.directory import PinDirectory
 from rooms import events as e
 from rooms.live import LiveRooms
@@ -63,7 +65,10 @@ class Switchboard:
         cdrs: CdrStore,
         ivr: IvrSettings,
         now: Callable[[], datetime],
+        tolls: Tolls | None = None,
+        city_instead: Callable[[DialInNumber], DialInNumber | None] = lambda _number: None,
     ) -> None:
+        """`tolls` None: nobody counts what toll-free calls cost, and all may enter."""
         self._settings = settings
         self._mixer, self._runs, self._cdrs = mixer, runs, cdrs
         self._now = now
@@ -80,6 +85,8 @@ class Switchboard:
             loop=self._loop,
             now=now,
             runs=runs,
+            tolls=tolls or Tolls(now=now),
+            city_instead=city_instead,
             entered=self._entered,
             over=self._over,
         )

@@ -2,8 +2,8 @@
 
 `<folder>/<language>/<prompt>.wav`, such as `fr/welcome.wav`. A prompt with an argument has it in the name:
 `fr/headcount.7.wav`, `fr/help.headcount.hash.wav` (`hash` and `star` for `#` and `*`). Names of events
-and telephone numbers cannot be recorded. Any sample rate, 8 to 32 bits, mono or stereo; loudness is levelled to that of the
-voice.
+and telephone numbers cannot be recorded. Any sample rate, 8 to 32 bits, mono or stereo; loudness is levelled
+to that of the voice.
 
 A file dropped in, replaced or removed is noticed at the next use, by its modification time and size. A file
 that cannot be used is logged once per change and skipped.
