@@ -44,7 +44,7 @@ async def browser_parts(
                 username=server.username,
                 credential=None if server.credential is None else server.credential.get_secret_value(),
             )
-            for server in settings.ice_servers
+            for server in (settings.ice_servers if settings.ice_servers_for_us else ())
         ],
         capacity=settings.max_browsers,
     )

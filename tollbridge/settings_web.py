@@ -40,9 +40,14 @@ class WebSettings(BaseModel):
     )
     ice_servers: tuple[IceServer, ...] = Field(
         default=(),
-        description="STUN and TURN servers for browsers and for us: a JSON list such as "
+        description="STUN and TURN servers for browsers: a JSON list such as "
         '`[{"urls": "turn:turn.example.com:3478", "username": "u", "credential": "p"}]` in the environment, '
         "`[[ice_servers]]` tables in the file.",
+    )
+    ice_servers_for_us: bool = Field(
+        default=False,
+        description="Whether this machine, too, asks the `ice_servers` for a way: only behind a NAT that "
+        "nobody can configure.",
     )
     webrtc_address: str | None = Field(
         default=None,
