@@ -141,12 +141,17 @@ class Tolls:
 
     # Start and end.
 
-    def start(self, *, clerk: Clerk | None = None) -> None:
+    def start(self) -> None:
         """Begin to look and to count time; on the event loop."""
         self._loop = asyncio.get_running_loop()
         if self._books is not None:
-            self._clerk = clerk or ThreadClerk(self._loop)
-            self._ring()
+            self.employ(ThreadClerk(self._loop))
+            self._timer = self._loop.call_later(TICK_S, self._ring)
+
+    def employ(self, clerk: Clerk) -> None:
+        """Have this clerk look from now on; `start` does it with a thread."""
+        self._clerk = clerk
+        self._look()
 
     def stop(self) -> None:
         """Finish what the clerk has begun. Waits for the database; call it off the loop."""
@@ -343,8 +348,9 @@ class Tolls:
             with self._lock:
                 self._meter.held(session_id, kept)
 
-        if clerk.submit(lambda: books.hold(wanted, now=now), done):
-            self._holding.add(session_id)
+        self._holding.add(session_id)
+        if not clerk.submit(lambda: books.hold(wanted, now=now), done):
+            self._holding.discard(session_id)
 
     # Looking.
 
@@ -366,11 +372,12 @@ class Tolls:
             events=frozenset(self._events_asked),
             over_since=since,
         )
-        self._looking = clerk.submit(
+        self._looking, self._look_at_s = True, now_s
+        taken = clerk.submit(
             lambda: books.look(query, now=now), lambda news: self._learn(query, news, now_s)
         )
-        self._look_at_s = now_s
-        return self._looking
+        self._looking = self._looking and taken
+        return taken
 
     def _learn(self, query: Query, news: News | None, asked_s: float) -> None:
         self._looking = False

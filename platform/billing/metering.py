@@ -277,11 +277,11 @@ class LiveMeter:
     def _account(self, account_id: int, currency: str) -> _Account:
         account = self._accounts.setdefault(account_id, _Account(currency))
         if account.currency != currency:
-            if account.funds is not None or account.sessions:
+            if account.sessions:
                 raise MixedCurrenciesError(
                     f"account {account_id} is metered in {account.currency}, not in {currency}"
                 )
-            account.currency = currency
+            account.currency, account.funds = currency, None
         return account
 
     def _run(self, session_id: int, account_id: int) -> _Session:
