@@ -31,6 +31,7 @@ from bridge.mixer import protocol as p
 from bridge.mixer.clips import EncodedClip
 from bridge.mixer.legs import L16
 from bridge.mixer.sockets import open_port
+from wire.frames import FrameReader, frame
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +201,7 @@ class MixerClient:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.connect_accepted_socket(lambda: _Pipe(self), ours)
         self._transport = transport
-        transport.write(p.frame(self._restoration()))
+        transport.write(frame(self._restoration()))
 
     @property
     def ready(self) -> bool:
@@ -389,7 +390,7 @@ class MixerClient:
     def _flush(self) -> None:
         self._flushing = False
         if self._queue and self._transport is not None:
-            self._transport.write(p.frame(self._queue))
+            self._transport.write(frame(self._queue))
             self._queue.clear()
 
     def take(self, events: list[p.Event]) -> None:
@@ -448,7 +449,7 @@ class MixerClient:
 class _Pipe(asyncio.Protocol):
     def __init__(self, client: MixerClient) -> None:
         self._client = client
-        self._reader = p.FrameReader()
+        self._reader = FrameReader(bytes_max=p.FRAME_BYTES_MAX)
 
     def data_received(self, data: bytes) -> None:
         for body in self._reader.feed(data):

@@ -1,8 +1,8 @@
 """What crosses the pipe between the media worker and its owner: small typed messages (MessagePack).
 
-A frame on the pipe is a 4-byte little-endian length and a list of messages.  Commands take effect between
-ticks, in order.  Legs, rooms and clips are integers chosen by the owner; it never reuses a leg number while
-the worker may still speak of it.
+Frames are those of `wire.frames`, and may be large: a new worker is told all clips at once.  Commands take
+effect between ticks, in order.  Legs, rooms and clips are integers chosen by the owner; it never reuses a leg
+number while the worker may still speak of it.
 """
 
 import msgspec
@@ -195,28 +195,5 @@ Event = StrayPorts | LastHeard | Ready | KeyPressed | Talking | Played | Latched
 
 command_decoder = msgspec.msgpack.Decoder(list[Command])
 event_decoder = msgspec.msgpack.Decoder(list[Event])
-_encoder = msgspec.msgpack.Encoder()
 
-
-def frame(messages: list[Command] | list[Event]) -> bytes:
-    """One frame on the pipe."""
-    body = _encoder.encode(messages)
-    return len(body).to_bytes(4, "little") + body
-
-
-class FrameReader:
-    """Cuts a byte stream into frames."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        self._buffer += data
-        bodies: list[bytes] = []
-        while len(self._buffer) >= 4:
-            size = int.from_bytes(self._buffer[:4], "little")
-            if len(self._buffer) < 4 + size:
-                break
-            bodies.append(bytes(self._buffer[4 : 4 + size]))
-            del self._buffer[: 4 + size]
-        return bodies
+FRAME_BYTES_MAX = 1 << 30

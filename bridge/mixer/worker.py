@@ -27,6 +27,7 @@ from bridge.mixer.engine import TICK_NS, Mixer
 from bridge.mixer.legs import MediaParameters
 from bridge.mixer.reports import Reports
 from bridge.mixer.sockets import Receiver, Sender
+from wire.frames import FrameReader, frame
 
 LATE_MS = 5.0
 _STALL_TICKS = 5
@@ -58,7 +59,7 @@ class Worker:
         self._receiver = Receiver(max(4096, 4 * capacity))
         self._sender = Sender(capacity)
         self._clips: dict[int, Clip] = {}
-        self._reader = p.FrameReader()
+        self._reader = FrameReader(bytes_max=p.FRAME_BYTES_MAX)
         self._outgoing = bytearray()
         self._running = True
         self._rx = self._tx = self._ticks = self._late = 0
@@ -146,7 +147,7 @@ class Worker:
 
     def _exchange(self) -> None:
         if self._mixer.events:
-            self._outgoing += p.frame(self._mixer.events)
+            self._outgoing += frame(self._mixer.events)
             self._mixer.events.clear()
         if self._outgoing:
             with contextlib.suppress(BlockingIOError):
