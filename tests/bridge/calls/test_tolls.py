@@ -21,7 +21,7 @@ from billing.usage import Tax
 from bridge.calls.toll_books import News, Query, TollBooks
 from bridge.calls.toll_clerk import ThreadClerk
 from bridge.calls.tolls import FRESH_S, WAIT_S, TollCall, Tolls
-from tests.billing.calls_support import ACCOUNT, SESSION, T0, a_rate, with_deck
+from tests.billing.calls_support import ACCOUNT, SESSION, T0, with_deck
 from tests.billing.usage_support import an_event
 from tests.bridge.calls.toll_world import EVENT, FREE, TollWorld
 
@@ -312,8 +312,7 @@ def test_what_is_owed_counts_against_the_limit_and_tax_is_part_of_it(world: Toll
             session, ACCOUNT, 1, rating_version=1, net=eur(700), vat=eur(0), vat_country=None, at=T0,
             occurred_at=T0, scope="1",
         )  # fmt: skip
-    books = TollBooks(
-        world.readers, world.sessions, taxes=lambda _session, _account, _at: Tax(rate=Fraction(21, 100), country="NL")
-    )
+    dutch = Tax(rate=Fraction(21, 100), country="NL")
+    books = TollBooks(world.readers, world.sessions, taxes=lambda _session, _account, _at: dutch)
     funds = books.look(Query(accounts=frozenset({ACCOUNT})), now=T0).funds[ACCOUNT]
     assert (funds.wallet, funds.exposure_limit, funds.tax) == (eur(0), eur(600), Fraction(21, 100))
