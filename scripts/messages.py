@@ -41,6 +41,12 @@ PARTS: dict[str, tuple[str, ...]] = {
         "room_",
         "socket",
     ),
+    "staff": (
+        "site/staff/",
+        "site/templates/staff/",
+        "site/static/staff",
+        "site/static/js/staff/",
+    ),
     "billing": (
         "site/billing",
         "site/templates/billing",
