@@ -20,19 +20,22 @@ PLATFORM = ROOT / "platform"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "database": set(),
+    "paper": set(),
     "wire": set(),
     "mail": {"database"},
     "rooms": {"database", "wire"},
     "accounts": {"database", "mail"},
     "contacts": {"database", "accounts"},
     "events": {"database", "accounts", "contacts", "mail", "rooms"},
-    "reports": {"database", "accounts", "contacts", "events", "mail", "rooms"},
-    "billing": {"database", "accounts", "events", "mail"},
-    "bridge": {"database", "wire", "accounts", "rooms", "events", "billing"},
-    "web": {"database", "mail", "accounts", "rooms", "events", "billing", "contacts", "reports", "bridge.cdr"},
+    "reports": {"database", "paper", "accounts", "contacts", "events", "mail", "rooms"},
+    "billing": {"database", "paper", "accounts", "events", "mail"},
+    "bridge": {"database", "wire", "accounts", "rooms", "events", "billing", "reports"},
+    "web": {
+        "database", "mail", "paper", "accounts", "rooms", "events", "billing", "contacts", "reports", "bridge.cdr",
+    },
     "tollbridge": {
-        "database", "wire", "mail", "accounts", "contacts", "rooms", "events", "reports", "billing", "bridge",
-        "web",
+        "database", "wire", "mail", "paper", "accounts", "contacts", "rooms", "events", "reports", "billing",
+        "bridge", "web",
     },
 }
 """Which of our packages each may import, besides itself. Sideways, events know the roles of rooms."""

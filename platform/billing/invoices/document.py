@@ -21,10 +21,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.invoices.errors import UnknownInvoiceError
-from billing.invoices.fonts import find_fonts
 from billing.invoices.models import Invoice, InvoicePdf
 from billing.invoices.texts import TEXTS
 from billing.money import Money
+from paper.fonts import find_fonts
 
 _FONT = "body"
 _INK, _SOFT, _ACCENT = (28, 32, 40), (104, 112, 124), (36, 76, 156)

@@ -4,8 +4,9 @@ BillingError
 └── InvoiceError
     ├── NotInvoiceableError    name, address or seller's details are missing: the operator's or customer's
     ├── UnknownInvoiceError    no such invoice, or another account's
-    ├── FontMissingError       no font on this machine can draw the document: the operator's
     └── ViesAwayError          VIES did not say whether a number is in force
+
+Besides these, drawing raises `paper.fonts.FontMissingError` on a machine without fonts.
 """
 
 from __future__ import annotations
@@ -23,10 +24,6 @@ class NotInvoiceableError(InvoiceError):
 
 class UnknownInvoiceError(InvoiceError):
     """No such invoice, or it is another account's; the two are not told apart."""
-
-
-class FontMissingError(InvoiceError):
-    """No font with the letters we need was found."""
 
 
 class ViesAwayError(InvoiceError):

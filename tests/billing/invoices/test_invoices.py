@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from accounts.service import create_account
 from billing import ledger, profile
 from billing.invoices import document, issue
-from billing.invoices.errors import FontMissingError, NotInvoiceableError, UnknownInvoiceError
-from billing.invoices.fonts import find_fonts
+from billing.invoices.errors import NotInvoiceableError, UnknownInvoiceError
 from billing.invoices.issue import InvoiceDesk, last_month
 from billing.invoices.models import Invoice, InvoiceLine, VatCheck
 from billing.invoices.seller import SellerDetails
@@ -26,6 +25,7 @@ from billing.invoices.texts import TEXTS
 from billing.ledger_models import UsagePosting
 from billing.money import Money
 from billing.profile import Profile
+from paper.fonts import FontMissingError, find_fonts
 
 SELLER = SellerDetails(
     name="Телефон & Ponts SARL",

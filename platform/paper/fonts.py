@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from billing.invoices.errors import FontMissingError
-
 _FAMILIES = (
     ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
     ("NotoSans-Regular.ttf", "NotoSans-Bold.ttf"),
@@ -24,6 +22,10 @@ _FOLDERS = (
     Path.home() / ".local/share/fonts",
     Path("/Library/Fonts"),
 )
+
+
+class FontMissingError(Exception):
+    """No font with the letters we need was found on this machine: the operator's to install one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,4 +43,4 @@ def find_fonts(folders: Iterable[Path] = _FOLDERS) -> FontFiles:
     for regular, bold in _FAMILIES:
         if regular in found and bold in found:
             return FontFiles(regular=found[regular], bold=found[bold])
-    raise FontMissingError("no font for invoices: install DejaVu Sans (Debian package fonts-dejavu-core)")
+    raise FontMissingError("no font for documents: install DejaVu Sans (Debian package fonts-dejavu-core)")

@@ -1,0 +1,1 @@
+"""What every printed document needs, whatever is on it: fonts."""
