@@ -12,7 +12,9 @@ from database.types import UtcDateTime
 
 
 class Account(Base):
-    """An organiser. The mail address is kept in lower case and identifies the account."""
+    """An organiser. The mail address is kept in lower case and identifies the account. `rooms`: how many
+    events with a date may overlap.
+    """
 
     __tablename__ = "account"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -20,6 +22,7 @@ class Account(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
     status: Mapped[str] = mapped_column(String(16))
+    rooms: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

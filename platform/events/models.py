@@ -16,11 +16,14 @@ class Event(Base):
     """A webinar or a meeting: planned once, or a permanent room that can be used again and again.
 
     A deleted event keeps its row (`deleted_at`), because call records and sessions go on pointing at it.
+    `state` is where it is in its life (`events.steps.State`), brought up to date by the scheduler; `sequence`
+    counts changes that calendars show (RFC 5545 §3.8.7.4); `planned_at` is when the present start was set.
     """
 
     __tablename__ = "event"
     __table_args__ = (
         Index("ix_event_account_id_status", "account_id", "status"),
+        Index("ix_event_status_starts_at", "status", "starts_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -50,6 +53,9 @@ class Event(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revision: Mapped[int] = mapped_column(BigInteger, index=True)
+    state: Mapped[str] = mapped_column(String(16), default="scheduled", index=True)
+    sequence: Mapped[int] = mapped_column(default=0)
+    planned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     pins: Mapped[list[EventPin]] = relationship(
         back_populates="event",

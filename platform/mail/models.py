@@ -29,6 +29,7 @@ class OutboxMail(Base):
     body_text: Mapped[str] = mapped_column(Text)
     body_html: Mapped[str] = mapped_column(Text)
     attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    headers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     state: Mapped[str] = mapped_column(String(16))
     tries: Mapped[int]
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
