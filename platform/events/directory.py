@@ -9,6 +9,9 @@ that asks the database every `poll_s` for events changed since the last revision
 by another process counts within that time), and `mark_over()`, which ends an event at once when the
 database cannot be asked. When the database is away the last copy goes on being used.
 
+In an event with tokens only presenters and tokens have a PIN that opens: the shared PIN of participants is
+not known here.
+
 Events that are over stay for a while, so that their callers hear "the event is over" and not "wrong PIN".
 Memory is about 800 bytes an event, and 300 a visitor's own PIN.
 """
@@ -28,7 +31,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from database.errors import is_outage
 from database.types import now_utc
 from events import repository
-from events.fields import RoomType, Status
+from events.fields import AccessType, RoomType, Status
+from events.token_text import is_token_seat
 from rooms.modes import Role
 
 POLL_S = 1.0
@@ -111,6 +115,17 @@ def _card(row: repository.ChangedPin) -> EventCard:
         capacity=row.capacity,
         toll_free_enabled=bool(row.settings.get("toll_free_enabled", False)),
     )
+
+
+def _opens_nothing(row: repository.ChangedPin) -> bool:
+    """Whether this PIN was taken back, or would let participants without a token into an event that asks for
+    one. PINs of events that are over are known, so that their callers hear just that.
+    """
+    if not row.joinable and row.status == Status.ACTIVE:
+        return True
+    if row.access_type != AccessType.TOKEN or row.role == Role.PRESENTER:
+        return False
+    return row.seat_id is None or not is_token_seat(row.seat_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +239,7 @@ class PinDirectory:
                         row.joinable,
                     )
                     for row in rows
-                    if row.pin is not None and row.role is not None
+                    if row.pin is not None and row.role is not None and not _opens_nothing(row)
                 ],
             )
             for rows in (list(group) for _, group in groupby(changed, key=lambda row: row.event_id))

@@ -6,7 +6,7 @@ did, which is what keeps token protection on the telephone, too. Its digits come
 shared ones and are as hard to guess (`events.pins`).
 
 Rows that nobody has asked for in `KEEP` are deleted when the next PIN of the event is made: a permanent room
-must not gather the PINs of years.
+must not gather the PINs of years. PINs of tokens (`events.tokens`) have no such date.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def personal_pin(
         found = repository.pin_of_seat(session, event_id=event_id, seat_id=seat_id)
         if found is not None:
             changed = (found.person_name, found.role) != (name, role)
-            found.person_name, found.role, found.expires_at = name, role, now + KEEP
+            found.person_name, found.role = name, role
+            if found.expires_at is not None:  # the PIN of a token stays
+                found.expires_at = now + KEEP
             if changed:
                 note_change(session, event)
             return found.pin

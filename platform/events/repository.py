@@ -109,6 +109,7 @@ class ChangedPin(NamedTuple):
     joinable: bool | None
     seat_id: str | None
     person_name: str | None
+    access_type: int
 
 
 def changed_since(session: Session, *, revision: int, over_since: datetime) -> Iterator[ChangedPin]:
@@ -133,6 +134,7 @@ def changed_since(session: Session, *, revision: int, over_since: datetime) -> I
             EventPin.joinable,
             EventPin.seat_id,
             EventPin.person_name,
+            Event.access_type,
         )
         .outerjoin(EventPin, EventPin.event_id == Event.id)
         .where(Event.revision > revision)

@@ -11,12 +11,14 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from events import pins, repository
+from events import pins, plan_repository, repository
 from events.errors import BadEventError, FieldProblem, NoPinLeftError, UnknownEventError
 from events.fields import (
     DEFAULT_REGISTRATION,
@@ -27,8 +29,12 @@ from events.fields import (
     RoomType,
     Status,
 )
+from events.invitation_book import cancel_invitations
 from events.models import Event, EventPin, EventSession
+from events.overlap import Span, in_the_way
 from events.passwords import hash_password
+from events.schedule import local
+from events.steps import State
 from rooms.modes import Role
 
 CHANGED = "events_changed"
@@ -39,6 +45,8 @@ PAGE_SIZE = 250
 _DEFAULT_DURATION_MIN = 60
 _ATTEMPTS = 5
 _FIND_CHARS_MAX = 300
+
+T = TypeVar("T")
 
 
 def create_event(session: Session, *, account_id: int, wishes: EventWishes, now: datetime) -> Event:
@@ -64,13 +72,17 @@ def create_event(session: Session, *, account_id: int, wishes: EventWishes, now:
         timezone=wishes.timezone or "UTC",
         skin_id=wishes.skin_id or 1,
         registration={**DEFAULT_REGISTRATION, **wishes.registration},
-        settings={**_default_settings(access_type), **wishes.settings},
+        settings={**DEFAULT_SETTINGS, **wishes.settings},
         capacity=MEETING_CAPACITY if room_type == RoomType.MEETING else None,
         status=Status.ACTIVE,
         created_at=now,
         updated_at=now,
         revision=0,
+        state=State.SCHEDULED,
+        sequence=0,
+        planned_at=now,
     )
+    _check_free(session, event)
     for _ in range(_ATTEMPTS):
         event.url_name = _free_url_name(session, wishes, event_id=None)
         event.room_pin = pins.new_pin(lambda pin: repository.room_pin_exists(session, pin))
@@ -114,6 +126,7 @@ def list_events(
 
 def update_event(session: Session, event: Event, *, wishes: EventWishes, now: datetime) -> None:
     """Change what the wishes mention. Raises BadEventError."""
+    shown_before, start_before = _shown_in_calendars(event), event.starts_at
     access_type = wishes.access_type or AccessType(event.access_type)
     event.password_hash = _new_password_hash(access_type, wishes.password, event.password_hash)
     event.access_type = access_type
@@ -137,7 +150,45 @@ def update_event(session: Session, event: Event, *, wishes: EventWishes, now: da
             setattr(event, name, value)
     event.registration = {**event.registration, **wishes.registration}
     event.settings = {**event.settings, **wishes.settings}
+    if _shown_in_calendars(event) != shown_before:
+        event.sequence += 1
+        _check_free(session, event)
+    if event.starts_at != start_before:
+        event.planned_at = now
     _touch(session, event, now)
+
+
+def copy_event(session: Session, event: Event, *, wishes: EventWishes, now: datetime) -> Event:
+    """A new event like this one, but for what the wishes say: its own address, PINs and secrets, no guests.
+
+    The date is not copied: a copy at the same time would be in the way of the first. A password stays the
+    same one. Raises BadEventError, NoPinLeftError.
+    """
+    access_type = wishes.access_type or AccessType(event.access_type)
+    keeps_password = access_type == AccessType.PASSWORD and wishes.password is None
+    made = create_event(
+        session,
+        account_id=event.account_id,
+        wishes=replace(
+            wishes,
+            name=wishes.name or event.name,
+            room_type=wishes.room_type or RoomType(event.room_type),
+            permanent_room=_first(wishes.permanent_room, event.permanent_room),
+            access_type=AccessType.OPEN if keeps_password else access_type,
+            lobby_enabled=_first(wishes.lobby_enabled, event.lobby_enabled),
+            lobby_description=_first(wishes.lobby_description, event.lobby_description),
+            duration_min=wishes.duration_min or event.duration_min,
+            timezone=wishes.timezone or event.timezone,
+            skin_id=wishes.skin_id or event.skin_id,
+            registration={**event.registration, **wishes.registration},
+            settings={**event.settings, **wishes.settings},
+        ),
+        now=now,
+    )
+    if keeps_password:
+        made.access_type, made.password_hash = access_type, event.password_hash
+        session.flush()
+    return made
 
 
 def switch_settings(
@@ -172,7 +223,10 @@ def find_event(session: Session, text: str) -> Event | None:
 
 def delete_event(session: Session, event: Event, *, now: datetime) -> None:
     """The event is gone for its organiser; its sessions and call records stay. Its address is free again."""
+    if event.status == Status.ACTIVE and (event.starts_at is None or event.starts_at > now):
+        cancel_invitations(session, event_id=event.id, now=now)
     event.deleted_at = now
+    event.sequence += 1
     event.url_name = f"-{event.id}"
     _make_over(session, event)
     _touch(session, event, now)
@@ -218,12 +272,45 @@ def note_change(session: Session, event: Event) -> None:
 
 def _make_over(session: Session, event: Event) -> None:
     event.status = Status.INACTIVE
+    event.state = State.ENDED
     repository.make_pins_unjoinable(session, event.id)
 
 
-def _default_settings(access_type: AccessType) -> dict[str, bool | str]:
-    """A shared phone PIN would let callers past the tokens, so a token event starts with the gateway off."""
-    return {**DEFAULT_SETTINGS, "phonegateway_enabled": access_type != AccessType.TOKEN}
+def _first(wanted: T | None, kept: T) -> T:
+    return kept if wanted is None else wanted
+
+
+def _shown_in_calendars(event: Event) -> tuple[object, ...]:
+    return (event.name, event.starts_at, event.duration_min, event.timezone, event.url_name, event.permanent_room)
+
+
+def _check_free(session: Session, event: Event) -> None:
+    """Raises BadEventError when the account has no room left at that time; says which event is there."""
+    if event.starts_at is None or event.permanent_room or event.status != Status.ACTIVE:
+        return
+    wanted = Span(
+        event_id=event.id or 0,
+        name=event.name,
+        starts_at=event.starts_at,
+        duration_min=event.duration_min,
+    )
+    with session.no_autoflush:
+        rooms = plan_repository.rooms_of(session, event.account_id)
+        others = plan_repository.spans_between(
+            session, account_id=event.account_id, start=wanted.starts_at, end=wanted.ends_at, but=event.id
+        )
+    found = in_the_way(wanted, others, rooms=rooms)
+    if not found:
+        return
+    first = found[0]
+    start, end = (local(moment, zone=event.timezone) for moment in (first.starts_at, first.ends_at))
+    if start.date() == end.date() and start.utcoffset() == end.utcoffset():
+        until = f"{end:%H:%M}"
+    else:
+        until = f"{end:%Y-%m-%d %H:%M}"
+    when = f"{start:%Y-%m-%d %H:%M} - {until} ({event.timezone}, UTC{start:%z})"
+    problem = f"overlaps with {first.name}, {when}; the account may run {rooms} at a time"
+    raise BadEventError([FieldProblem(field="starts_at", message=problem)])
 
 
 def _new_password_hash(access_type: AccessType, password: str | None, stored: str | None) -> str | None:

@@ -79,11 +79,11 @@ def test_a_password_is_needed_and_never_stored_as_it_is(
         assert event.password_hash is None
 
 
-def test_tokens_start_with_the_phone_gateway_off(sessions: sessionmaker[Session], account_id: int) -> None:
+def test_tokens_and_phones_go_together(sessions: sessionmaker[Session], account_id: int) -> None:
     with sessions.begin() as session:
-        assert create(session, account_id, access_type=3).settings["phonegateway_enabled"] is False
-        explicit = create(session, account_id, access_type=3, settings={"phonegateway_enabled": "1"})
-        assert explicit.settings["phonegateway_enabled"] is True
+        assert create(session, account_id, access_type=3).settings["phonegateway_enabled"] is True
+        explicit = create(session, account_id, access_type=3, settings={"phonegateway_enabled": "0"})
+        assert explicit.settings["phonegateway_enabled"] is False
 
 
 def test_a_change_leaves_the_rest_alone(sessions: sessionmaker[Session], account_id: int) -> None:
