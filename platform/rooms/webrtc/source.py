@@ -24,6 +24,9 @@ from rooms.webrtc.rtp import L16_PAYLOAD_TYPE, parse, sequence_after, timestamp_
 
 _L16_BYTES = 2 * FRAME_SAMPLES
 _STEP_MAX = 10 * 48000
+_MISORDER_MAX = 100
+"""Packets that are further behind than this are no late ones but a stream that began anew (RFC 3550 A.1): a
+mixer that was replaced keeps the leg's SSRC and counts from elsewhere."""
 _RECEIVE_BYTES = 1 << 20
 
 
@@ -100,11 +103,12 @@ class Source(asyncio.DatagramProtocol):
             return
         step: int | None = None
         if rtp.ssrc == self._ssrc and self._last is not None:
-            if sequence_after(rtp.sequence, self._last[0]) <= 0:
+            ahead = sequence_after(rtp.sequence, self._last[0])
+            if -_MISORDER_MAX <= ahead <= 0:
                 self._counters.drop("late")
                 return
             step = timestamp_after(rtp.timestamp, self._last[1])
-            if not 0 < step <= _STEP_MAX:
+            if ahead < 0 or not 0 < step <= _STEP_MAX:
                 step = None
         self._ssrc, self._last = rtp.ssrc, (rtp.sequence, rtp.timestamp)
         self.play(np.frombuffer(rtp.payload, ">i2").astype(np.int16).tobytes(), step=step)
