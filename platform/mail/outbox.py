@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import event, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -48,20 +50,7 @@ _log = structlog.get_logger(__name__)
 
 def enqueue(session: Session, mail: Mail, *, key: str, now: datetime) -> bool:
     """Let `mail` leave when the caller's transaction is committed. False: there is one with this key."""
-    row = OutboxMail(
-        key=key,
-        message_id=f"<{secrets.token_hex(16)}@tollbridge>",
-        recipient=mail.to,
-        recipient_name=mail.to_name,
-        subject=mail.subject,
-        body_text=mail.text,
-        body_html=mail.html,
-        attachments=[one.as_json() for one in mail.attachments],
-        state="queued",
-        tries=0,
-        next_try_at=now,
-        created_at=now,
-    )
+    row = OutboxMail(**_values(mail, key=key, now=now))
     try:
         with session.begin_nested():
             session.add(row)
@@ -69,6 +58,37 @@ def enqueue(session: Session, mail: Mail, *, key: str, now: datetime) -> bool:
         return False
     session.info[_WAITING] = True
     return True
+
+
+def enqueue_all(session: Session, mails: Sequence[tuple[str, Mail]], *, now: datetime) -> None:
+    """Let many mails (key, mail) leave with the caller's transaction; those whose key is there already stay
+    as they are. One statement for all of them.
+    """
+    rows = [_values(mail, key=key, now=now) for key, mail in mails]
+    if not rows:
+        return
+    kind = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    statement: Any = kind(OutboxMail.__table__).on_conflict_do_nothing(index_elements=["key"])
+    session.connection().execute(statement, rows)
+    session.info[_WAITING] = True
+
+
+def _values(mail: Mail, *, key: str, now: datetime) -> dict[str, Any]:
+    return {
+        "key": key,
+        "message_id": f"<{secrets.token_hex(16)}@tollbridge>",
+        "recipient": mail.to,
+        "recipient_name": mail.to_name,
+        "subject": mail.subject,
+        "body_text": mail.text,
+        "body_html": mail.html,
+        "attachments": [one.as_json() for one in mail.attachments],
+        "headers": dict(mail.headers),
+        "state": "queued",
+        "tries": 0,
+        "next_try_at": now,
+        "created_at": now,
+    }
 
 
 def wait_after(tries: int) -> timedelta:
@@ -168,6 +188,7 @@ class Outbox:
             text=row.body_text,
             html=row.body_html,
             attachments=[Attachment.from_json(one) for one in row.attachments],
+            headers=row.headers,
         )
         message = build(mail, sender=self._from, message_id=row.message_id, at=row.created_at)
         try:

@@ -37,6 +37,7 @@ SENTENCES = (
     N_("must have at least %(n)s characters"),
     N_("must not have more than %(n)s characters"),
     N_("is too easy to guess"),
+    N_("overlaps with %(name)s, %(when)s; the account may run %(n)s at a time"),
 )
 
 
