@@ -1,206 +1,263 @@
-"""A house full of calls: accounts, events, sessions, records, a price list, prices and charges; one seed.
+"""A house with money in it: top-ups, rated sessions with toll-free calls, a correction, cards, an invoice.
 
-For tests of billing pages, and for looking at them: 20,000 calls take a few seconds on SQLite. Amounts that
-cards are to pay are queued; no provider is asked.
+Everything is posted through the real services, with the test provider running next door, so that pages, exports
+and the ledger say the same. Used by the tests of the pages about money and for looking at them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, Table, insert, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from accounts.service import create_account
-from billing import deck_shelf, ledger, profile
+from accounts.users import create_user
+from billing import deck_shelf, profile
 from billing.deck_shelf import DeckShelf
 from billing.decks import DeckTerms, Rate
+from billing.invoices.issue import issue
 from billing.invoices.seller import SellerDetails
 from billing.invoices.vat import taxes
+from billing.ledger_models import UsagePosting
 from billing.money import Money
 from billing.payments import charges
-from billing.payments.cashier import Cashier
-from billing.payments.gateway import PaymentGateway
-from billing.payments.hooks import HookDesk
+from billing.profile import Profile
 from billing.rating_book import RatingBook
+from billing.rerating import Reratings, Selection
 from billing.usage import UsageBook
 from billing.usage_runner import UsageRunner
 from bridge.cdr.billable import CdrCalls
-from bridge.cdr.models import Cdr
+from bridge.cdr.models import Cdr, row_of
+from bridge.cdr.outcome import Disposition
+from bridge.cdr.record import CallFacts, Channel, Direction, EndBasis, NumberClass
+from database.engine import make_sessions
+from events.directory import PinDirectory
 from events.fields import parse_wishes
 from events.models import EventSession
 from events.service import create_event
+from rooms.feed import RoomFeed
+from rooms.live import LiveRooms
+from tests.billing.payments.scene import Scene, open_scene
 from web.billing_parts import BillingParts
+from web.services import Gateway, Services
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 15, 20, tzinfo=UTC)
+PASSWORD = "correct horse battery"
 SELLER = SellerDetails(
-    name="Tollbridge B.V.", address=("Kade 1", "1011 AA Amsterdam"), country="NL",
-    vat_number="NL820646660B01",
+    name="Tollbridge SAS", address=("1 rue du Pont", "75001 Paris"), country="FR",
+    vat_number="FR40303265045", registration="RCS Paris 303 265 045", email="bills@example.org",
+    timezone="Europe/Paris",
 )  # fmt: skip
-CUSTOMERS = (
-    ("webinars@acme.example", "Acme Webinars Ltd", "Europe/London", "GB"),
-    ("formation@lumiere.example", "Lumière Formation SARL", "Europe/Paris", "FR"),
-    ("town@halle.example", "Stadt Halle", "Europe/Berlin", "DE"),
-)
-EVENTS = ("Quarterly results", "Product <b>launch</b>", "Réunion d’équipe", "Town hall", "Onboarding")
-NUMBERS = (
-    ("+33975129519", "city", 3), ("+442035142063", "city", 3), ("+13127021380", "city", 2),
-    ("+33805080123", "tollfree", 4), ("+448081641234", "tollfree", 3), ("+18557029876", "tollfree", 2),
-    ("+4980012345", "tollfree", 1),
+RATES = (
+    Rate(number_class="tollfree", called_prefix="33", per_minute_u=42_000, first_s=60, next_s=60),
+    Rate(number_class="tollfree", called_prefix="44", per_minute_u=36_500, first_s=30, next_s=6),
+    Rate(
+        number_class="tollfree", called_prefix="49", per_minute_u=51_300, first_s=60, next_s=1,
+        connect_fee_u=10_000,
+    ),
+    Rate(number_class="city", called_prefix="33", per_minute_u=0, first_s=60, next_s=60),
 )  # fmt: skip
-ENDS = (
-    ("caller-hung-up", "success", "caller", 16, 85), ("event-ended", "success", "bridge", 16, 10),
-    ("kicked", "success", "bridge", 16, 1), ("media-timeout", "network_error", "unknown", 102, 3),
-    ("node-crash", "server_error", "unknown", 41, 1),
-)  # fmt: skip
+TOLL_FREE = ("+33800123456", "+448081570000", "+498001234567")
+CITY = "+33975129519"
 
 
 @dataclass
-class House:
-    """What `fill` made."""
+class Person:
+    """Somebody of an account."""
 
-    accounts: list[int] = field(default_factory=list)
-    events: list[int] = field(default_factory=list)
+    account_id: int
+    email: str
+    event_id: int = 0
     sessions: list[int] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
-    deck: int = 0
 
 
-def parts_of(
-    sessions: sessionmaker[Session], gateways: Sequence[PaymentGateway] = (), url: str = "http://testserver"
-) -> BillingParts:
-    """The parts of billing that pages use."""
-    cashier = Cashier(sessions, gateways, public_url=url)
-    hooks = HookDesk(sessions, cashier.gateway, lambda _session, _notice: None)
-    return BillingParts(cashier=cashier, hooks=hooks, decks=DeckShelf(), calls=CdrCalls(), seller=SELLER)
+class BillingHouse:
+    """See the module text. `now` is the house's clock and moves by hand."""
 
-
-def rates(per_minute_u: int = 50_000) -> list[Rate]:
-    """City numbers are free; toll-free numbers of three countries cost, Germany's have no rate."""
-    block = {"first_s": 60, "next_s": 60}
-    return [
-        Rate(number_class="city", called_prefix="", per_minute_u=0, **block),
-        Rate(number_class="tollfree", called_prefix="33", per_minute_u=per_minute_u, **block),
-        Rate(
-            number_class="tollfree", called_prefix="44", per_minute_u=36_000, connect_fee_u=20_000,
-            first_s=30, next_s=6,
-        ),
-        Rate(number_class="tollfree", called_prefix="1", per_minute_u=13_700, first_s=1, next_s=1),
-    ]  # fmt: skip
-
-
-def fill(
-    sessions: sessionmaker[Session], *, calls: int = 60, days: int = 30, now: datetime = NOW, seed: int = 1
-) -> House:
-    """So many calls within the `days` before `now`; sessions that are over are charged."""
-    luck = random.Random(seed)
-    house = House()
-    with sessions.begin() as session:
-        for email, name, zone, country in CUSTOMERS:
-            account_id = create_account(session, email=email, now=now).account.id
-            house.accounts.append(account_id)
-            who = profile.Profile(
-                account_id=account_id, country=country, legal_name=name, address_line1="Street 1",
-                city="Town", postal_code="12345", timezone=zone, exposure_limit=50_000,
-            )  # fmt: skip
-            profile.save(session, who, now=now)
-            money = Money(luck.randrange(2_000, 60_000), "EUR")
-            ledger.top_up(
-                session, account_id, money, psp="test", payment_ref=f"p{account_id}",
-                at=now - timedelta(days=days),
-            )  # fmt: skip
-        begin = now - timedelta(days=400)
-        terms = DeckTerms(name="Standard", currency="EUR", valid_from=begin)
-        deck = deck_shelf.add_draft(
-            session, terms, rates(), source="standard-2026.csv", by="user:1", now=begin
-        )
-        deck_shelf.activate(session, deck.id, by="user:1", now=begin)
-        house.deck = deck.id
-        for number, name in enumerate(EVENTS):
-            wishes = parse_wishes({"name": name, "starts_at": "2036-05-01T10:00"})
-            account_id = house.accounts[number % len(house.accounts)]
-            house.events.append(create_event(session, account_id=account_id, wishes=wishes, now=now).id)
-        rows = _runs(session, house, luck, calls, days, now)
-        for place in range(0, len(rows), 1000):
-            session.execute(insert(Cdr), rows[place : place + 1000])
-        house.calls = [row["id"] for row in rows]
-    _charge(sessions, house, now, days)
-    return house
-
-
-def _runs(
-    session: Session, house: House, luck: random.Random, calls: int, days: int, now: datetime
-) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    while len(rows) < calls:
-        place = len(house.sessions)
-        event, account_id = house.events[place % 5], house.accounts[place % 5 % len(house.accounts)]
-        day = now.replace(minute=0) - timedelta(days=luck.randrange(1, days + 1) if place else 1)
-        start = day.replace(hour=luck.choice((8, 9, 9, 10, 13, 14, 14, 15, 18)))
-        crowd = min(calls - len(rows), max(3, int(luck.lognormvariate(3.6, 0.8))))
-        run = EventSession(
-            id=9_000_000_001 + place, event_id=event, node_id="node-1", started_at=start,
-            last_seen_at=start + timedelta(hours=1), ended_at=start + timedelta(hours=1),
-            total_visitors=crowd, max_visitors=max(1, crowd * 2 // 3),
+    def __init__(self, engine: Engine, sessions: sessionmaker[Session], scene: Scene) -> None:
+        self.scene, self.sessions = scene, sessions
+        self.dice = random.Random(7)
+        self.calls = CdrCalls()
+        self.shelf = DeckShelf()
+        self.book = RatingBook(self.calls, shelf=self.shelf, on_priced=UsageRunner.priced)
+        self.usage = UsageBook(taxes=taxes(SELLER), shortfalls=charges.request_charge)
+        self.runner = UsageRunner(sessions, self.book, self.usage)
+        self.now = NOW
+        self._count = 0
+        readers = make_sessions(engine, read_only=True)
+        live = LiveRooms()
+        self.services = Services(
+            sessions=sessions, readers=readers, live=live, feed=RoomFeed(live),
+            directory=PinDirectory(readers), registry=CollectorRegistry(), version="1.2.3",
+            public_url="http://testserver", now=lambda: self.now,
+            gateways=(
+                Gateway(code="fr-paris", location="Paris", number=CITY, display="+33 (0)9 75 12 95 19",
+                        country="FR", language="fr"),
+            ),
+            billing=BillingParts(
+                cashier=scene.cashier, hooks=scene.desk, decks=self.shelf, calls=self.calls, seller=SELLER
+            ),
         )  # fmt: skip
-        session.add(run)
-        house.sessions.append(run.id)
-        rows += [_call(luck, len(rows) + n, run.id, account_id, start) for n in range(crowd)]
-    return rows
-
-
-def _call(luck: random.Random, number: int, run: int, account_id: int, start: datetime) -> dict[str, Any]:
-    called, number_class, _ = luck.choices(NUMBERS, [weight for *_, weight in NUMBERS])[0]
-    slug, disposition, party, q850, _ = luck.choices(ENDS, [weight for *_, weight in ENDS])[0]
-    setup = start + timedelta(milliseconds=luck.randrange(0, 1_500_000))
-    answered = luck.random() > 0.04
-    conn_ms = min(int(luck.lognormvariate(14.2, 1.1)), 5 * 3_600_000) if answered else None
-    answer = setup + timedelta(milliseconds=1200) if answered else None
-    mos = round(max(1.0, min(4.4, luck.gauss(4.15, 0.35))), 2) if answered else None
-    end = setup + timedelta(seconds=2) if conn_ms is None else setup + timedelta(milliseconds=1200 + conn_ms)
-    join = None if answer is None else min(end, answer + timedelta(seconds=9))
-    anonymous = luck.random() < 0.05
-    caller = f"+33{luck.choice('167')}{luck.randrange(10**7, 10**8)}"
-    if conn_ms is None:
-        slug, disposition, party, q850 = "caller-cancelled", "success", "caller", 16
-    return {
-        "id": f"01930000-0000-7000-8000-{number:012d}", "source": "sip", "source_call_id": f"call-{number}",
-        "leg": "1", "session_id": str(run), "participant_id": f"p{number * 9 // 10}",
-        "account_id": account_id, "direction": "in", "channel": luck.choice(("sip", "sip", "twilio")),
-        "caller_e164": None if anonymous else caller,
-        "caller_presentation": "anonymous" if anonymous else "allowed",
-        "caller_raw": "" if anonymous else f'"=Ann <i>" <sip:{caller}@carrier>', "called_e164": called,
-        "number_class": number_class, "trunk_id": "carrier-1", "src_ip": "192.0.2.7", "setup_at": setup,
-        "ring_at": setup + timedelta(milliseconds=90), "answer_at": answer, "join_at": join,
-        "leave_at": None if join is None else end, "end_at": end, "setup_ms": 1200, "conn_ms": conn_ms,
-        "conf_ms": None if join is None else (end - join) // timedelta(milliseconds=1),
-        "end_basis": {"media-timeout": "media_timeout", "node-crash": "node_crash"}.get(slug, "bye"),
-        "sip_status": 487 if conn_ms is None else 200, "q850": q850, "cause_source": "reason",
-        "hangup_party": party, "disposition": disposition, "reason_slug": slug,
-        "codec": luck.choice(("PCMA", "PCMU", "G722")), "ptime_ms": 20,
-        "rx_pkts": (conn_ms or 0) // 20, "tx_pkts": (conn_ms or 0) // 20, "lost_pkts": 3,
-        "loss_pct": None if mos is None else round(max(0.0, 4.4 - mos), 2), "burst_r": 1.0,
-        "jitter_avg_ms": 4.2, "jitter_max_ms": 21.0, "rtt_ms": 48.0,
-        "r_factor": None if mos is None else round(mos * 20, 1), "mos_cq": mos, "mos_algo": "G.107",
-        "pin_result": "ok" if join else None, "pin_attempts": 1 if join else 0, "billable": answered,
-        "nonbillable_reason": None if answered else "not-answered", "node_id": "node-1",
-        "sw_version": "1.0.0", "ingest_at": end + timedelta(seconds=1),
-    }  # fmt: skip
-
-
-def _charge(sessions: sessionmaker[Session], house: House, now: datetime, days: int) -> None:
-    book = RatingBook(CdrCalls(), on_priced=UsageRunner.priced)
-    usage = UsageBook(taxes=taxes(SELLER), shortfalls=charges.request_charge)
-    since = now - timedelta(days=days + 2)
-    while True:
         with sessions.begin() as session:
-            done = book.rate_new(session, since=since, now=now, limit=2000)
-        if done.rated + done.unrated == 0:
-            break
-    runner = UsageRunner(sessions, book, usage)
-    for _ in range(1 + len(house.sessions) // 100):
-        runner.run(now)
+            deck = deck_shelf.add_draft(
+                session, DeckTerms(name="Standard 2026", currency="EUR", cost_decimals=4,
+                                   valid_from=NOW - timedelta(days=400)),
+                RATES, source="test", by="test", now=NOW,
+            )  # fmt: skip
+            deck_shelf.activate(session, deck.id, by="test", now=NOW)
+
+    @property
+    def now(self) -> datetime:
+        """The time in this house and at the provider next door."""
+        return self.scene.now
+
+    @now.setter
+    def now(self, moment: datetime) -> None:
+        self.scene.now = moment
+
+    def account(self, email: str, *, event: str = "Quarterly results") -> Person:
+        """A new account with one person and one event."""
+        with self.sessions.begin() as session:
+            account = create_account(session, email=email, now=self.now).account
+            create_user(
+                session, account_id=account.id, email=email, password=PASSWORD, now=self.now,
+                timezone="Europe/Paris",
+            )  # fmt: skip
+            wishes = parse_wishes({"name": event, "starts_at": "2036-05-01T10:00"})
+            made = create_event(session, account_id=account.id, wishes=wishes, now=self.now)
+            return Person(account_id=account.id, email=email, event_id=made.id)
+
+    def company(self, person: Person, **more: Any) -> None:
+        """Billing details."""
+        known: dict[str, Any] = {
+            "legal_name": "Exemple SARL", "address_line1": "5 quai de l’Horloge", "postal_code": "75001",
+            "city": "Paris", "country": "FR", "timezone": "Europe/Paris",
+        }  # fmt: skip
+        with self.sessions.begin() as session:
+            before = profile.get(session, person.account_id)
+            profile.save(session, replace(before, **(known | more)), now=self.now)
+
+    def top_up(self, person: Person, minor: int, *, card: str = "good", save_card: bool = False) -> str:
+        """Somebody pays in at the test provider; the checkout's public id."""
+        self._count += 1
+        found = self.scene.cashier.start(
+            person.account_id, amount=Money(minor, "EUR"), email=person.email, idem_key=f"seed-{self._count}",
+            save_card=save_card, now=self.now,
+        )  # fmt: skip
+        self.pay(found.url, card=card)
+        done = self.scene.cashier.finish(person.account_id, found.public_id, now=self.now)
+        assert done.state == "paid", done.state
+        return found.public_id
+
+    def pay(self, url: str, **form: str) -> None:
+        """What the payer does on the provider's page."""
+        self.scene.payer.post(url, data={"outcome": "pay", **form})
+
+    def session(
+        self, person: Person, *, at: datetime, calls: int, minutes: float = 30.0, charge: bool = True,
+        event_id: int | None = None,
+    ) -> int:  # fmt: skip
+        """A run of the person's event with so many calls, charged when it is over; its id."""
+        self._count += 1
+        session_id = 7_000_000_000 + self._count
+        end = at + timedelta(minutes=minutes)
+        rows = [self._call(person, session_id, at, minutes, number) for number in range(calls)]
+        with self.sessions.begin() as session:
+            session.add(
+                EventSession(
+                    id=session_id, event_id=event_id or person.event_id, node_id="n", started_at=at,
+                    last_seen_at=end, ended_at=end, total_visitors=calls + 3, max_visitors=calls + 2,
+                )
+            )  # fmt: skip
+            if rows:
+                session.execute(insert(cast(Table, Cdr.__table__)), rows)
+        person.sessions.append(session_id)
+        if charge:
+            before, self.now = self.now, end + timedelta(minutes=16)
+            self.runner.run(self.now)
+            self.now = max(before, NOW)
+        return session_id
+
+    def charge_of(self, session_id: int) -> int:
+        """The transaction that charges a session."""
+        with self.sessions() as session:
+            query = select(UsagePosting.transaction_id).where(
+                UsagePosting.session_id == session_id, UsagePosting.current
+            )
+            found = session.scalars(query).one()
+            assert found is not None
+            return found
+
+    def correct(self, person: Person, session_id: int) -> None:
+        """The German number costs less since a newer price list: calls of a session are rated again."""
+        cheaper = [replace(one, per_minute_u=one.per_minute_u * 9 // 10) for one in RATES]
+        with self.sessions.begin() as session:
+            deck = deck_shelf.add_draft(
+                session, DeckTerms(name="Standard 2026", currency="EUR", cost_decimals=4,
+                                   valid_from=NOW - timedelta(days=390)),
+                cheaper, source="test", by="test", now=self.now,
+            )  # fmt: skip
+            deck_shelf.activate(session, deck.id, by="test", now=self.now)
+        desk = Reratings(self.book, self.usage)
+        with self.sessions.begin() as session:
+            wanted = desk.request(
+                session, Selection(session_ids=[session_id]), reason="Prices were lowered", by=1, now=self.now
+            )
+            desk.approve(session, wanted.id, by=2, now=self.now)
+
+    def invoice(self, person: Person) -> list[str]:
+        """The invoices of the months that are over."""
+        with self.sessions.begin() as session:
+            return [one.number for one in issue(session, person.account_id, seller=SELLER, now=self.now)]
+
+    def fill(self, person: Person) -> None:
+        """Two months of a customer: enough for every page to have something to show."""
+        self.company(person)
+        self.now = NOW - timedelta(days=55)
+        self.top_up(person, 25_000, save_card=True)
+        for day in range(52, 0, -2 if person.account_id % 2 else -3):
+            at = (NOW - timedelta(days=day)).replace(hour=9 + day % 8, minute=day % 60)
+            self.session(person, at=at, calls=3 + self.dice.randint(0, 14), minutes=20 + self.dice.random() * 50)
+        self.now = NOW - timedelta(days=3)
+        self.top_up(person, 5_000)
+        self.now = NOW
+        self.scene.runner.run_once(self.now)
+        self.invoice(person)
+
+    def _call(
+        self, person: Person, session_id: int, start: datetime, minutes: float, number: int
+    ) -> dict[str, Any]:
+        self._count += 1
+        dice = self.dice
+        setup = start + timedelta(seconds=dice.randint(0, 200))
+        answer = setup + timedelta(milliseconds=dice.randint(400, 3000))
+        length_ms = int(min(minutes * 60_000 - 210_000, dice.uniform(0.1, 1.0) * minutes * 60_000))
+        end = answer + timedelta(milliseconds=max(1500, length_ms))
+        called = CITY if number % 6 == 5 else TOLL_FREE[dice.choice((0, 0, 0, 1, 1, 2))]
+        call = f"019ab0c0-0000-7000-8000-{self._count:012d}"
+        facts = CallFacts(
+            id=call, source="sip", source_call_id=f"{call}@phone", leg="1", setup_at=setup, ring_at=setup,
+            answer_at=answer, join_at=answer + timedelta(seconds=8), leave_at=end, end_at=end,
+            direction=Direction.IN, channel=Channel.SIP, node_id="n", sw_version="1",
+            account_id=person.account_id, session_id=str(session_id), participant_id=f"p{number}",
+            caller_e164=None if number % 9 == 8 else f"+336{dice.randint(10_000_000, 99_999_999)}",
+            caller_raw="", called_e164=called,
+            number_class=NumberClass.CITY if called == CITY else NumberClass.TOLLFREE,
+            end_basis=EndBasis.MEDIA_TIMEOUT if number % 11 == 10 else EndBasis.BYE,
+            disposition=Disposition.SUCCESS, reason_slug="caller-hung-up", q850=16, mos_cq=4.1,
+        )  # fmt: skip
+        return row_of(facts) | {"ingest_at": end}
+
+
+@contextmanager
+def open_house(engine: Engine, sessions: sessionmaker[Session]) -> Iterator[BillingHouse]:
+    """The house, with the test provider as a real server beside it."""
+    with open_scene(sessions) as scene:
+        yield BillingHouse(engine, sessions, scene)

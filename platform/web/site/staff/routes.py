@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site.staff import calls
+from web.site.staff import call, calls, sessions
 
 router = APIRouter(include_in_schema=False)
-for module in (calls,):
+for module in (calls, call, sessions):
     router.include_router(module.router)
