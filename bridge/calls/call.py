@@ -332,18 +332,19 @@ class Call:
         if self.ended:
             return
         self._pin_found = True
+        self.record.note(account_id=entry.account_id)
         found = obstacle(entry, self.arrival, live=self._desk.live, tolls=self._desk.tolls)
         # Whom a running event turns away is in its session's records: organisers want to see them.
         run = None if found is None else self._desk.runs.of(entry.room_id)
         if run is not None:
             self.record.note(session_id=str(run.session_id))
         if found is not None and found in UNPAID:
-            # No account is noted: nobody has agreed to pay for this call.
+            # The PIN was right: nobody is guessing. Who hangs up at the number has been told all the same.
+            self._pin_result = outcome(found).pin_result
             self._desk.guard.right(source, now_s=self._now_s())
             instead = call_instead(self.arrival, self._desk.city_instead)
             self._pin_checked(ivr.Rejected(slug=found, call_instead=instead))
             return
-        self.record.note(account_id=entry.account_id)
         if found is not None:
             self._desk.guard.wrong_for_account(str(entry.account_id), now_s=self._now_s())
             self._pin_checked(ivr.Rejected(slug=found))

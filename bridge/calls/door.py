@@ -17,7 +17,7 @@ from rooms.live import LiveRooms
 from rooms.modes import Role
 
 UNPAID = frozenset({"toll-free-off", "toll-free-spent"})
-"""Obstacles that only callers of toll-free numbers meet. Nobody pays for their calls."""
+"""Obstacles that only callers of toll-free numbers meet. `bridge.cdr.record` says who is billed."""
 
 
 def is_toll_free(arrival: Arrival) -> bool:

@@ -11,7 +11,8 @@ grow while the call is up (`dataclasses.replace`) and are complete when `end_at`
   earlier one in the order of a call's life is lifted to it.
 - No RTP, no quality: such fields are None, never 0.
 - Whether a call is billable depends on what happened (answered, by telephone, somebody to bill), never on
-  the cause with which it ended.
+  the cause with which it ended.  A call to a toll-free number that the event did not take on has nobody to
+  bill: whoever knew the number and the PIN could run up a bill with it otherwise.
 - Text from the network is cut to one clean line; it is stored, exported and shown.
 - No key digits anywhere: a PIN leaves a result and a number of attempts.
 
@@ -95,6 +96,7 @@ class NonbillableReason(StrEnum):
     NOT_ANSWERED = "not-answered"
     NOT_TELEPHONE = "not-telephone"
     NO_ACCOUNT = "no-account"
+    NOT_TAKEN_ON = "not-taken-on"  # by a toll-free number, to an event that does not pay for it
 
 
 #: The order of a call's life.
@@ -264,6 +266,9 @@ class CallFacts:
             return NonbillableReason.NOT_TELEPHONE
         if self.account_id is None:
             return NonbillableReason.NO_ACCOUNT
+        not_taken_on = self.pin_result in (PinResult.OFF, PinResult.SPENT)
+        if self.number_class is NumberClass.TOLLFREE and not_taken_on:
+            return NonbillableReason.NOT_TAKEN_ON
         return None
 
     @property

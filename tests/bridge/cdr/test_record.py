@@ -12,7 +12,7 @@ from bridge.cdr.errors import BadFactsError
 from bridge.cdr.outcome import OUTCOMES, Disposition, PinResult, outcome
 from bridge.cdr.progress import Checkpoint, closed_by_crash
 from bridge.cdr.quality import LegStats, with_media
-from bridge.cdr.record import Channel, EndBasis, NonbillableReason
+from bridge.cdr.record import Channel, EndBasis, NonbillableReason, NumberClass
 from bridge.cdr.spool import VERSION, Line, decode, encode
 from tests.bridge.cdr.support import T0, at, begun, ended
 
@@ -77,6 +77,10 @@ def test_long_call_ids_stay_apart() -> None:
     (ended(answer_at=None), NonbillableReason.NOT_ANSWERED),
     (ended(channel=Channel.WEBRTC), NonbillableReason.NOT_TELEPHONE),
     (ended(account_id=None), NonbillableReason.NO_ACCOUNT),
+    (ended(number_class=NumberClass.TOLLFREE, pin_result=PinResult.OFF), NonbillableReason.NOT_TAKEN_ON),
+    (ended(number_class=NumberClass.TOLLFREE, pin_result=PinResult.SPENT), NonbillableReason.NOT_TAKEN_ON),
+    (ended(number_class=NumberClass.TOLLFREE, pin_result=PinResult.FULL), None),
+    (ended(number_class=NumberClass.CITY, pin_result=PinResult.OFF), None),
 ])
 def test_the_answer_decides_who_is_billed_never_the_cause(
     facts: Any, reason: NonbillableReason | None
