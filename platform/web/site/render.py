@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 NAVIGATION = (
     ("/events", N_("Events"), "calendar"),
+    ("/billing", N_("Billing"), "wallet"),
     ("/account", N_("Account"), "person"),
 )
 NOTICES: dict[str, str] = {}
@@ -121,7 +122,7 @@ def _common(request: Request, services: Services, language: str) -> dict[str, An
     return {
         "path": path,
         "here": here,
-        "nav": NAVIGATION,
+        "nav": [one for one in NAVIGATION if one[0] != "/billing" or services.billing is not None],
         "visitor": getattr(request.state, "visitor", None),
         "csrf_token": csrf.token_for(request, secret=services.secret),
         "notice": i18n.texts(language).gettext(wanted) if wanted else None,

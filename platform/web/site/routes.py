@@ -7,10 +7,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from web.site import account, assets, events, home, join, room, signin
+from web.site.billing import routes as billing
 from web.site.staff import routes as staff_routes
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, signin, account, events, join, room):
+for module in (assets, home, signin, account, events, billing, join, room):
     router.include_router(module.router)
 router.include_router(staff_routes.router)
 
