@@ -62,7 +62,8 @@ class Autologin(Base):
 class Registration(Base):
     """Somebody who registered for an event. One row for a mail address, in lower case, and event.
 
-    `answers` maps the number of a custom field to what was answered. `token_id` is the way in that was mailed.
+    `answers` maps the number of a custom field to what was answered. `token_id` is the way in that was
+    mailed.
     """
 
     __tablename__ = "registration"

@@ -7,6 +7,7 @@ drops the newest and counts it (`dropped`): what is lost is a date in a list, no
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -57,10 +58,8 @@ class TokenUses:
         if self._thread is None:
             return
         self._stopping.set()
-        try:
+        with contextlib.suppress(queue.Full):  # then the writer is awake, and looks at the flag
             self._queue.put_nowait(None)
-        except queue.Full:  # then the writer is awake, and looks at the flag
-            pass
         self._thread.join()
         self._thread = None
 

@@ -2,16 +2,18 @@
 
 Theory. What lets somebody in, first match counts:
 
-1. a *role link* (`?l=` and one of the event's `access_role_hashes`): host and presenter enter as presenters,
+1. what the database had to be asked about (`Proof`, made by `web.join_routes`): a *token*, which brings its
+   person to the token's seat, or a *personal link*, `?l=` and a hash made by the organiser's own program;
+2. a *role link* (`?l=` and one of the event's `access_role_hashes`): host and presenter enter as presenters,
    listener as participant, without a password: the link is the secret;
-2. the presenter *PIN*, typed by a presenter who has no link; the shared listener PIN opens what it opens on
+3. the presenter *PIN*, typed by a presenter who has no link; the shared listener PIN opens what it opens on
    the telephone;
-3. a *ticket* of the same event that the browser still has, in the role that it says;
-4. the event's *password* (access type 2, kept as Argon2id);
-5. nothing, when the event is open.
+4. a *ticket* of the same event that the browser still has, in the role that it says;
+5. the event's *password* (access type 2, kept as Argon2id);
+6. nothing, when the event is open.
 
-Events with tokens (access type 3) let in by 1, by the presenter PIN and by 3 only. A shared listener PIN
-would let people past the tokens.
+Participants of events with tokens (access type 3) come in by 1 and by 4 alone: what many share, the listener
+link and the listener PIN, would let people past the tokens. Their tickets count only while the token does.
 
 Whoever enters again with the same ticket and the same role is the same seat. Another role is another seat,
 because nobody changes role while in a room.
@@ -22,7 +24,8 @@ Rules about the room itself (locked, full, removed) are the room's: they are tol
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -42,13 +45,16 @@ T = TypeVar("T")
 
 
 class JoinRefusedError(Exception):
-    """Nobody is let in like this. `guess`: a wrong secret was shown, which counts as a guess."""
+    """Nobody is let in like this. `guess`: a wrong secret was shown, which counts as a guess. `since`: when
+    the token was used first.
+    """
 
-    def __init__(self, slug: str, *, guess: bool = False) -> None:
+    def __init__(self, slug: str, *, guess: bool = False, since: datetime | None = None) -> None:
         super().__init__(REASONS[slug][1])
         self.slug = slug
         self.status = REASONS[slug][0]
         self.guess = guess
+        self.since = since
 
 
 #: Slug → HTTP status and one English sentence. Pages have their own words.
@@ -60,22 +66,36 @@ REASONS: dict[str, tuple[int, str]] = {
     "no-such-event": (404, "There is no such event."),
     "password-required": (403, "This event has a password."),
     "token-required": (403, "This event lets in people with a personal invitation only."),
+    "token-revoked": (403, "The organiser took this token or link back."),
+    "token-used": (403, "This token is in use in another browser."),
     "too-many-tries": (429, "Too many tries; wait a moment."),
     "wrong-link": (403, "This link is not one of this event."),
     "wrong-password": (403, "The password is wrong."),
     "wrong-pin": (403, "The PIN is wrong."),
+    "wrong-token": (403, "There is no such token in this event."),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knock:
-    """What a visitor shows at the door. `link`: the value of `?l=`."""
+    """What a visitor shows at the door. `link`: the value of `?l=`, `token`: that of `?t=`, or as typed."""
 
     name: str
     email: str | None = None
     link: str | None = None
     pin: str | None = None
     password: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a token or a personal link opened: a seat, and who it was made for."""
+
+    seat_id: str
+    role: Role
+    name: str
+    email: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +124,42 @@ def find_room(session: Session, text: str) -> FoundRoom | None:
     )
 
 
-def admit(event: Event, knock: Knock, *, old: Ticket | None, unix_s: float) -> Ticket:
-    """The ticket for this visitor; the event's shared PINs are loaded. `old`: a good ticket of the browser.
-
-    Takes some 30 ms of CPU when a password is looked at. Raises JoinRefusedError.
-    """
+def check_open(event: Event) -> None:
+    """Raises JoinRefusedError for an event that nobody may enter any more."""
     if event.deleted_at is not None:
         raise JoinRefusedError("no-such-event")
     if event.status != Status.ACTIVE:
         raise JoinRefusedError("event-over")
-    name, email = _name(knock.name), _email(knock.email)
+
+
+def admit(
+    event: Event, knock: Knock, *, old: Ticket | None, unix_s: float, proof: Proof | None = None
+) -> Ticket:
+    """The ticket for this visitor; the event's shared PINs are loaded. `old`: a good ticket of the browser.
+
+    Takes some 30 ms of CPU when a password is looked at. Raises JoinRefusedError.
+    """
+    check_open(event)
+    name, email = checked_person(knock, proof)
     if old is not None and old.event_id != event.id:
         old = None
-    role = _role(event, knock, old=old)
+    role = _role(event, knock, old=old) if proof is None else proof.role
     same = old is not None and old.role is role
+    known = old.seat_id if old is not None and same else new_seat_id()
     return Ticket(
-        seat_id=old.seat_id if old is not None and same else new_seat_id(),
+        seat_id=known if proof is None else proof.seat_id,
         event_id=event.id,
         role=role,
         name=name,
         email=email,
         issued_s=int(unix_s),
     )
+
+
+def checked_person(knock: Knock, proof: Proof | None = None) -> tuple[str, str | None]:
+    """Name and mail address as typed, or else as the proof has them. Raises JoinRefusedError."""
+    made_for = (None, None) if proof is None else (proof.name, proof.email)
+    return _name(knock.name or made_for[0] or ""), _email(knock.email or made_for[1])
 
 
 def _role(event: Event, knock: Knock, *, old: Ticket | None) -> Role:
@@ -139,7 +173,8 @@ def _role(event: Event, knock: Knock, *, old: Ticket | None) -> Role:
         found = _matching(knock.link, roles)
         if found is None:
             raise JoinRefusedError("wrong-link", guess=True)
-        return found
+        if not (token_event and found is Role.PARTICIPANT):
+            return found
     if knock.pin:
         digits = "".join(char for char in knock.pin if char.isascii() and char.isdigit())
         shared = {

@@ -29,11 +29,13 @@ from events.fields import DEFAULT_SETTINGS, Status
 from rooms.errors import NoSuchRoom, Refused
 from rooms.gate import Visitor
 from web import seat_tokens
+from web.join_routes import good_ticket
 from web.origins import is_cross_site
 from web.room_page import REASONS, PageError, RoomPage
 from web.room_state import DoorFacts
 from web.seat_tokens import BadTicketError, OldTicketError, Ticket
 from web.services import Services
+from web.site.i18n import language_of
 from web.socket_commands import BadMessageError, Message, read_message
 from web.socket_hub import SocketHub, frame
 
@@ -162,7 +164,7 @@ def _look_up(
         event = repository.get_by_url_name(session, url_name.lower()[:80])
         if event is None:
             return None
-        ticket = tickets.get(event.id)
+        ticket = good_ticket(session, event, tickets.get(event.id))
         if ticket is None:
             return event.id
         settings = {**DEFAULT_SETTINGS, **event.settings}
@@ -188,6 +190,9 @@ def _look_up(
             permanent_room=event.permanent_room,
             capacity=event.capacity,
             room_type=event.room_type,
+            timezone=websocket.query_params.get("tz", "")[:64] or None,
+            accept_language=websocket.headers.get("accept-language", "")[:400],
+            language=language_of(websocket),
         )
         return Found(visitor=visitor, facts=facts, over=event.status != Status.ACTIVE)
 

@@ -12,9 +12,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
-from events import service
+from events import service, tokens
 from events.fields import parse_wishes
 from events.models import Event
+from events.tokens import Holder
 from rooms.commands import RoomCommand
 from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
@@ -95,6 +96,12 @@ class RoomHouse:
             )
         self.services.directory.refresh()
         return event
+
+    def token(self, event: Event) -> str:
+        """A fresh token of the event."""
+        with self.services.sessions.begin() as session:
+            fresh = service.get_event(session, account_id=event.account_id, event_id=event.id)
+            return tokens.issue(session, fresh, [Holder()], now=self.services.now())[0].token.token
 
 
 def create_rooms(services: Services) -> FastAPI:

@@ -55,6 +55,9 @@ def test_an_open_event_lets_in_by_name(rooms: RoomHouse) -> None:
 @pytest.mark.parametrize("access", [{}, {"access_type": 2, "password": "open sesame"}, {"access_type": 3}])
 def test_role_links_open_every_event(rooms: RoomHouse, link: str, role: str, access: dict[str, Any]) -> None:
     event = rooms.create(**access)
+    if link == "hash_listener" and event.access_type == 3:
+        assert slug(knock(rooms, event, l=event.hash_listener)) == "token-required", "a link that many share"
+        return
     assert knock(rooms, event, l=getattr(event, link)).json()["role"] == role
     rooms.client.cookies.clear()
     assert slug(knock(rooms, event, l=getattr(rooms.event, link))) == "wrong-link"

@@ -354,7 +354,7 @@ def test_visitors_of_a_password_event_meet_callers(rooms: RoomHouse) -> None:
 
 def test_in_an_event_with_tokens_participants_are_not_told_the_shared_pin(rooms: RoomHouse) -> None:
     event = rooms.create(access_type=3)
-    guest = join(rooms.client, event.url_name, "Otto", l=event.hash_listener)
+    guest = join(rooms.client, event.url_name, "Otto", t=rooms.token(event))
     host = join(rooms.client, event.url_name, "Paula", l=event.hash_host)
     for cookie, known in ((guest, False), (host, True)):
         with connect(rooms.client, event.url_name, cookie) as visitor:

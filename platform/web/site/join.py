@@ -4,7 +4,8 @@
 that posts to `/{url_name}/join` (web.joining), which sends people back here with `?refused=<slug>` when it
 does not let them in, so that all of it works without scripts; with scripts it is asked as JSON and the page
 stays. Whoever has a good ticket of the event already finds their name in the form. `?l=` carries the secret
-of a role; it stays a field of the form and decides nothing here but which words the page uses.
+of a role or of a personal link, `?t=` a token; they stay fields of the form and decide nothing here but which
+words the page uses.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from events import autologin
 from events.fields import AccessType, Status
 from events.models import Event
 from events.service import find_event
+from events.token_text import parse_token
 from rooms.modes import Role
 from web.access import AllServices, Reader
 from web.errors import not_found
-from web.join_routes import ticket_of
+from web.join_routes import good_ticket, ticket_of
 from web.site.dialin import numbers_json, zone_countries
 from web.site.i18n import N_
 from web.site.render import render
@@ -42,11 +45,14 @@ REFUSALS: Mapping[str, str] = {
     "event-over": N_("The event is over."),
     "password-required": N_("This event has a password."),
     "removed": N_("A presenter removed you from this event."),
-    "token-required": N_("This event is for invited people. Use the link from your invitation."),
+    "token-required": N_("This event is for invited people. Type the token from your invitation."),
+    "token-revoked": N_("The organiser took this token back. Please ask for another."),
+    "token-used": N_("This token is in use in another browser."),
     "too-many-tries": N_("Too many tries. Please wait a minute."),
     "wrong-link": N_("This link is not one of this event. You may enter as a participant."),
     "wrong-password": N_("The password is not right."),
     "wrong-pin": N_("The PIN is not right."),
+    "wrong-token": N_("There is no such token in this event. Look at your invitation again."),
 }
 OTHER_REFUSAL = N_("That did not work. Please try again.")
 """What `?refused=` may say."""
@@ -62,7 +68,9 @@ class FindPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinPage:
-    """What join.html shows. `key` is the secret from `?l=`, `role` what it makes of its owner."""
+    """What join.html shows. `key` is the secret from `?l=`, `token` the one from `?t=`. `since`: when a token
+    was used first. `registration`: whether people can register for the event.
+    """
 
     event_name: str
     url_name: str
@@ -73,12 +81,15 @@ class JoinPage:
     over: bool
     needs_password: bool
     needs_token: bool
+    token: str
+    registration: bool
     is_webinar: bool
     presenter: bool
     key: str
     name: str
     email: str
     refused: str | None
+    since: datetime | None
     refusals: Mapping[str, str]
     gateways: list[dict[str, Any]]
     zone_countries: Mapping[str, str]
@@ -105,9 +116,15 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
     key = request.query_params.get("l", "")[:64]
     refused = request.query_params.get("refused")
     access = AccessType(event.access_type)
-    ticket = ticket_of(dict(request.cookies), event.id, services)
+    ticket = good_ticket(session, event, ticket_of(dict(request.cookies), event.id, services))
+    token = parse_token(request.query_params.get("t", "")) or ""
+    now = services.now()
+    personal = autologin.find(session, event_id=event.id, secret=key, now=now) if key else None
     by_ticket = ticket is not None and ticket.role is Role.PRESENTER and not key
     presenter = by_ticket or _is_presenter(event, key)
+    if personal is not None:
+        presenter = personal.role == Role.PRESENTER
+    inside = presenter or ticket is not None or personal is not None
     page = JoinPage(
         event_name=event.name,
         url_name=event.url_name,
@@ -116,19 +133,29 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
         duration_min=event.duration_min,
         lobby_description=event.lobby_description if event.lobby_enabled else "",
         over=event.status == Status.INACTIVE,
-        needs_password=access is AccessType.PASSWORD and not presenter and ticket is None and not key,
-        needs_token=access is AccessType.TOKEN and not presenter and ticket is None and not key,
+        needs_password=access is AccessType.PASSWORD and not inside and not key and not token,
+        needs_token=access is AccessType.TOKEN and not inside,
+        token=token,
+        registration=bool(event.registration.get("enabled")) and not inside and not token,
         is_webinar=event.room_type == "webinar",
         presenter=presenter,
         key=key,
-        name="" if ticket is None else ticket.name,
-        email="" if ticket is None else ticket.email or "",
+        name=personal.name if personal is not None else "" if ticket is None else ticket.name,
+        email=personal.email if personal is not None else "" if ticket is None else ticket.email or "",
         refusals={**REFUSALS, "": OTHER_REFUSAL},
+        since=_moment(request.query_params.get("since", "")),
         refused=REFUSALS.get(refused, OTHER_REFUSAL) if refused else None,
         gateways=numbers_json(services.gateways),
         zone_countries=zone_countries(services.gateways),
     )
     return render(request, "join.html", page, status=410 if page.over else 200)
+
+
+def _moment(text: str) -> datetime | None:
+    """Unix seconds from an address; anything else is None."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        return None
+    return datetime.fromtimestamp(int(text), UTC)
 
 
 def _is_presenter(event: Event, key: str) -> bool:

@@ -19,7 +19,7 @@ from events.service import find_event
 from rooms.modes import Role
 from web.access import AllServices, Reader
 from web.errors import not_found
-from web.join_routes import ticket_of
+from web.join_routes import good_ticket, ticket_of
 from web.site.dialin import numbers_json, zone_countries
 from web.site.render import render
 
@@ -45,7 +45,7 @@ def room(request: Request, url_name: str, services: AllServices, session: Reader
     event = find_event(session, url_name)
     if event is None:
         raise not_found("page")
-    ticket = ticket_of(dict(request.cookies), event.id, services)
+    ticket = good_ticket(session, event, ticket_of(dict(request.cookies), event.id, services))
     if ticket is None or event.url_name != url_name:
         # A ticket is for the event; the entrance knows its address and finds the name on the ticket.
         return RedirectResponse(f"/{event.url_name}", status_code=303)

@@ -103,6 +103,8 @@ function checkSound() {
   return sound;
 }
 
+const whenText = (iso) => new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+
 /** Enter without leaving the page, so that what was typed stays when it is refused. */
 async function enter(form, sound) {
   const button = byId("enter");
@@ -112,6 +114,7 @@ async function enter(form, sound) {
   setHidden(notice, true);
   const fields = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "way"));
   let slug = "";
+  let since = "";
   try {
     const answer = await fetch(form.action, {
       method: "POST",
@@ -125,13 +128,16 @@ async function enter(form, sound) {
       return;
     }
     slug = body.errors?.[0]?.name ?? "";
+    since = body.first_use_date ?? "";
   } catch {
     // No network, or no JSON: the sentence for everything else.
   }
   button.removeAttribute("aria-busy");
-  setText(notice.querySelector("span"), refusals[slug] ?? refusals[""]);
+  const first = since === "" ? "" : ` ${t("First use: {when}.", { when: whenText(since) })}`;
+  setText(notice.querySelector("span"), (refusals[slug] ?? refusals[""]) + first);
   setHidden(notice, false);
-  const field = { "wrong-password": "password", "wrong-pin": "pin", "bad-name": "name", "bad-email": "email" }[slug];
+  const tokenField = { "token-required": "t", "token-revoked": "t", "token-used": "t", "wrong-token": "t" };
+  const field = { ...tokenField, "wrong-password": "password", "wrong-pin": "pin", "bad-name": "name", "bad-email": "email" }[slug];
   (form.elements[field] ?? button).focus();
   notice.scrollIntoView({ block: "center" });
 }
