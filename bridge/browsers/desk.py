@@ -55,11 +55,14 @@ class BrowserDesk:
         cdrs: CdrStore,
         now: Callable[[], datetime],
         ice_servers: Sequence[dict[str, Any]] = (),
+        entered: Callable[[Visitor, int, datetime], None] = lambda _visitor, _session_id, _now: None,
     ) -> None:
+        """`entered` is told of every visitor who is in, with the session, and must return at once."""
         self._node_id, self._version = node_id, version
         self._mixer, self._webrtc, self._live, self._runs = mixer, webrtc, live, runs
         self._cdrs, self._now = cdrs, now
         self._ice_servers = list(ice_servers)
+        self._entered = entered
         self._loop = asyncio.get_running_loop()
         self._sources = Sources(mixer, webrtc)
         self._seats = Seats()
@@ -102,6 +105,7 @@ class BrowserDesk:
         visit = Visit(visitor=visitor, run=run, record=record, peer=peer)
         self._visits[visitor.seat_id] = self._by_peer[peer] = visit
         self.visits_total += 1
+        self._entered(visitor, run.session_id, now)
         self._seats.connect(visitor.seat_id, now_s=self._loop.time())
         self._arm()
 

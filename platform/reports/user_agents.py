@@ -1,11 +1,11 @@
 """Which device, system and browser a User-Agent header names. Pure.
 
-Theory. The header (RFC 9110 §10.1.5) is a list of products, and browsers put the names of others into theirs so
-that old pages let them in: Edge says Chrome and Safari, Chrome says Safari, everybody says Mozilla. So names
-are looked for from the rarest to the most copied. Chrome and Firefox on iOS say CriOS and FxiOS. Since 2022
-Chromium freezes versions and devices in the header, which is why neither is read here: only what the
-statistics show. iPads that ask for desktop pages call themselves Macintosh and are counted as computers; an
-Android without the word Mobile is a tablet.
+Theory. The header (RFC 9110 §10.1.5) is a list of products, and browsers put the names of others into
+theirs so that old pages let them in: Edge says Chrome and Safari, Chrome says Safari, everybody says
+Mozilla. So names are looked for from the rarest to the most copied. Chrome and Firefox on iOS say CriOS and
+FxiOS. Since 2022 Chromium freezes versions and devices in the header, which is why neither is read here:
+only what the statistics show. iPads that ask for desktop pages call themselves Macintosh and are counted as
+computers; an Android without the word Mobile is a tablet.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _BROWSERS = (
     ("Safari/", "Safari"),
 )  # fmt: skip
 _SYSTEMS = (
-    ("Windows", "Windows"), ("iPhone", "iOS"), ("iPad", "iPadOS"), ("Android", "Android"), ("CrOS", "ChromeOS"),
-    ("Macintosh", "macOS"), ("Linux", "Linux"), ("X11", "Linux"),
+    ("Windows", "Windows"), ("iPhone", "iOS"), ("iPad", "iPadOS"), ("Android", "Android"),
+    ("CrOS", "ChromeOS"), ("Macintosh", "macOS"), ("Linux", "Linux"), ("X11", "Linux"),
 )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """In which country a browser probably is: by its time zone, else by its languages. Pure.
 
-No address is looked up anywhere. The IANA time zone of a computer is set by people who want the right time, so
-it says where they are about as well as a database of addresses does (CLDR knows which country each zone is
-in); UTC and the like say nothing. Of the languages (RFC 9110 §12.5.4) only one with a region says something:
-fr-CA is Canada, fr is not France.
+No address is looked up anywhere. The IANA time zone of a computer is set by people who want the right time,
+so it says where they are about as well as a database of addresses does (CLDR knows which country each zone
+is in); UTC and the like say nothing. Of the languages (RFC 9110 §12.5.4) only one with a region says
+something: fr-CA is Canada, fr is not France.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def country_of_languages(accept_language: str) -> str | None:
 @cache
 def _zones() -> dict[str, str]:
     aliases: dict[str, str] = get_global("zone_aliases")
-    homes = {zone: home for zone, home in get_global("zone_territories").items() if len(home) == 2 and home != "ZZ"}
+    known: dict[str, str] = get_global("zone_territories")
+    homes = {zone: home for zone, home in known.items() if len(home) == 2 and home != "ZZ"}
     return {**{old: homes[new] for old, new in aliases.items() if new in homes}, **homes}
 
 

@@ -37,6 +37,12 @@ class Visitor:
     """Most participants in the room, None for no limit."""
     room_type: str
     """`meeting` or `webinar`."""
+    timezone: str | None = None
+    """What the page says about the clocks around it (IANA); nothing checks it."""
+    accept_language: str = ""
+    """As the browser sent it (RFC 9110 §12.5.4)."""
+    language: str = "en"
+    """The language of the pages that this person reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

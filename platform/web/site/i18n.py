@@ -22,7 +22,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "fr": "Français"}
 """Language code → its name in itself."""
@@ -80,7 +80,7 @@ def script_messages(language: str) -> Mapping[str, str | Sequence[str]]:
     return found
 
 
-def language_of(request: Request) -> str:
+def language_of(request: HTTPConnection) -> str:
     """The language in which this request is to be answered."""
     for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
         if wish is not None and wish in LANGUAGES:

@@ -55,6 +55,8 @@ setInterval(() => say(announcer.tick(state(), now_s())), 500);
 // The server
 
 const url = new URL(root.dataset.socket, location.href);
+// For the statistics of the event: where people were.
+url.searchParams.set("tz", Intl.DateTimeFormat().resolvedOptions().timeZone ?? "");
 url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
 const socket = new LiveSocket(url.href, {
