@@ -8,7 +8,7 @@ call has got to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -173,19 +173,25 @@ class Switchboard:
 
     def _on_room(self, run: Run, room: Room, happened: Sequence[e.RoomEvent]) -> None:
         for event in happened:
-            if isinstance(event, e.AudioChanged | e.SoundChanged):
-                touched = (
-                    event.participant_ids if isinstance(event, e.AudioChanged) else {event.participant_id}
-                )
-                for participant in touched:
-                    call = self._people.get(participant)
-                    if call is not None and call.room_id == room.room_id:
-                        call.hear(room, run.number)
+            if isinstance(event, e.AudioChanged):
+                self._hear(event.participant_ids, run, room)
                 continue
+            if isinstance(event, e.SoundChanged):
+                self._hear((event.participant_id,), run, room)
+                continue
+            if isinstance(event, e.PhoneLinked):  # by a newer call than before, perhaps
+                self._hear((event.participant_id,), run, room)
             tone = room_tone(event, room)
             if tone is not None:
                 self._desk.booth.room_tone(run.number, tone)
             self._tell(event, room)
+
+    def _hear(self, participants: Iterable[str], run: Run, room: Room) -> None:
+        """Let these people's calls carry what the room wants now."""
+        for participant in participants:
+            call = self._people.get(participant)
+            if call is not None and call.room_id == room.room_id:
+                call.hear(room, run.number)
 
     def _tell(self, event: e.RoomEvent, room: Room) -> None:
         wanted = listeners(event)

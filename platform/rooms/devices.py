@@ -24,6 +24,7 @@ class RoomDevices(RoomReading):
     def _link_phone(self, cmd: c.LinkPhone, _now_s: float) -> list[e.RoomEvent]:
         person = self._person(cmd.participant_id)
         before = person.sound
+        newer_call = Via.PHONE in person.devices
         person.devices |= {Via.PHONE}
         person.city, person.country, person.number = cmd.city, cmd.country, cmd.number_masked
         person.phone_key = cmd.rejoin_key
@@ -31,7 +32,7 @@ class RoomDevices(RoomReading):
         linked = e.PhoneLinked(
             participant_id=person.id, city=person.city, country=person.country, number=person.number
         )
-        return [linked, *self._sound_was(person, before)]
+        return [linked, *(self._unknown(person) if newer_call else self._sound_was(person, before))]
 
     def _connection(self, cmd: c.Connection, _now_s: float) -> list[e.RoomEvent]:
         person = self._people.get(cmd.participant_id)
@@ -81,7 +82,12 @@ class RoomDevices(RoomReading):
         if person.sound is before:
             return []
         self._touched.add(person.id)
-        happened: list[e.RoomEvent] = [e.SoundChanged(participant_id=person.id, sound=person.sound)]
+        changed = e.SoundChanged(participant_id=person.id, sound=person.sound)
+        return [changed, *self._unknown(person)]
+
+    def _unknown(self, person: Person) -> list[e.RoomEvent]:
+        """Another leg carries the sound: what was told of the one before does not hold any more."""
+        happened: list[e.RoomEvent] = []
         if person.quality is not None:
             person.quality = None
             happened.append(e.QualityChanged(participant_id=person.id, quality=None))

@@ -95,6 +95,9 @@ window.testWatch = (selector) => {
   const observer = new MutationObserver(() => { if (look()) observer.disconnect(); });
   observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
 };
+window.WebSocket = class extends WebSocket {
+  constructor(...words) { super(...words); window.testSocket = this; }
+};
 addEventListener("click", () => { window.testClicked = performance.timeOrigin + performance.now(); }, true);
 """
 
@@ -177,11 +180,12 @@ class Visitor:
     def participant_id(self) -> str:
         return str(self.state["id"])
 
-    def becomes(self, **values: Any) -> None:
+    def becomes(self, *, within_s: float = 10.0, **values: Any) -> None:
         """Wait until the live room shows these values."""
         until(
             lambda: {name: self.state.get(name) for name in values} == values,
             lambda: f"{self.name} is {self.state}, not {values}",
+            within_s=within_s,
         )
 
     def row(self, participant_id: str) -> str:

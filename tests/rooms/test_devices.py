@@ -76,6 +76,19 @@ def test_when_the_telephone_hangs_up_the_browser_has_the_sound_again() -> None:
     assert room.card("w").number is None
 
 
+def test_of_a_newer_call_nothing_is_known_yet() -> None:
+    room = web_room()
+    do(room, c.LinkPhone(participant_id="w", **PARIS))
+    do(room, c.SetTalking(participant_id="w", talking=True))
+    do(room, c.SetQuality(participant_id="w", quality=1))
+    assert do(room, c.LinkPhone(participant_id="w", city="London", country="GB", number_masked=None)) == [
+        e.PhoneLinked(participant_id="w", city="London", country="GB", number=None),
+        e.QualityChanged(participant_id="w", quality=None),
+        e.TalkingChanged(participant_id="w", talking=False),
+    ]
+    assert sound(room) == (Via.PHONE, {Via.WEB, Via.PHONE})
+
+
 def test_when_the_browser_leaves_the_person_stays_by_telephone() -> None:
     room = web_room()
     do(room, c.LinkPhone(participant_id="w", **PARIS))

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from bridge.ivr.prompt import prompt
+from rooms.seats import SEAT_GRACE_S
 from tests.phones.caller import Caller, Office, until
 from tests.phones.visitor import Chromiums, Visitor
 from tests.support.product import Product, Room
@@ -133,7 +134,7 @@ def test_a_newer_call_replaces_the_older_and_a_closed_tab_keeps_the_person(event
     assert event.one_entry
     event.hears_zoe("second")
     zoe.page.close()
-    zoe.becomes(sound="phone", devices=["phone"], connected=True)
+    zoe.becomes(sound="phone", devices=["phone"], connected=True, within_s=SEAT_GRACE_S + 10)
     event.wes.shows(event.wes.row(zoe.participant_id) + ":not(.gone)[data-sound=phone]")
     event.hears_zoe("second")
     zoe.page = zoe.new_page()
