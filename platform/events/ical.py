@@ -16,7 +16,7 @@ a few words, `personal` fills a calendar that was made once and folds it again (
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ CONTENT_TYPE = "text/calendar"
 PRODUCT = "-//Tollbridge//Events//EN"
 _NAMESPACE = uuid.UUID("6d1d4b1e-5f5e-5c57-9d8a-2f6f0a7b6c11")
 _LINE_OCTETS = 75
+_RULES_AROUND = timedelta(days=400)
 
 
 def uid_of(event: Event) -> str:
@@ -59,7 +60,8 @@ def calendar_of(
         person.params["RSVP"] = "FALSE"
         entry.add("attendee", person)
     calendar.add_component(entry)
-    calendar.add_missing_timezones()
+    assert event.starts_at is not None
+    _add_zones(calendar, [event.starts_at])
     return calendar.to_ical().decode()
 
 
@@ -68,11 +70,13 @@ def feed_of(events: Iterable[Event], *, name: str, url_of: Mapping[int, str]) ->
     calendar = _calendar("PUBLISH")
     calendar.add("x-wr-calname", name)
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
+    starts: list[datetime] = []
     for event in events:
         if event.starts_at is not None:
             cancelled = event.deleted_at is not None
             calendar.add_component(_entry(event, url=url_of[event.id], description="", cancelled=cancelled))
-    calendar.add_missing_timezones()
+            starts.append(event.starts_at)
+    _add_zones(calendar, starts)
     return calendar.to_ical().decode()
 
 
@@ -91,17 +95,17 @@ def escaped(text: str) -> str:
 
 
 def _folded(line: str) -> str:
-    if len(line) <= _LINE_OCTETS and line.isascii():
-        return line + "\r\n"
-    parts, current, octets = [], "", 0
-    for char in line:
-        size = len(char.encode())
-        if octets + size > _LINE_OCTETS:
-            parts.append(current)
-            current, octets = " ", 1
-        current += char
-        octets += size
-    return "\r\n".join([*parts, current]) + "\r\n"
+    """`line` in pieces of at most 75 octets, no character cut in two."""
+    raw = line.encode()
+    parts: list[bytes] = []
+    begin, room = 0, _LINE_OCTETS
+    while len(raw) - begin > room:
+        end = begin + room
+        while raw[end] & 0xC0 == 0x80:  # inside a character of UTF-8
+            end -= 1
+        parts.append(raw[begin:end])
+        begin, room = end, _LINE_OCTETS - 1  # the blank before it counts
+    return b"\r\n ".join([*parts, raw[begin:]]).decode() + "\r\n"
 
 
 def _calendar(method: str) -> icalendar.Calendar:
@@ -111,6 +115,14 @@ def _calendar(method: str) -> icalendar.Calendar:
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
     return calendar
+
+
+def _add_zones(calendar: icalendar.Calendar, starts: Sequence[datetime]) -> None:
+    """The rules of the zones that are mentioned, for the years around the events and no others."""
+    if starts:
+        calendar.add_missing_timezones(
+            first_date=(min(starts) - _RULES_AROUND).date(), last_date=(max(starts) + _RULES_AROUND).date()
+        )
 
 
 def _entry(event: Event, *, url: str, description: str, cancelled: bool) -> icalendar.Event:

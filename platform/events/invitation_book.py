@@ -82,7 +82,9 @@ def invite(
         query = query.where(Invitation.event_id == event.id, Invitation.email.in_(part))
         there |= {row[0]: row[1] for row in session.execute(query)}
     known = [email for email, cancelled_at in there.items() if cancelled_at is None]
-    again = [email for email, cancelled_at in there.items() if cancelled_at is not None and email not in refused]
+    again = [
+        email for email, cancelled_at in there.items() if cancelled_at is not None and email not in refused
+    ]
     for part in _parts(again):
         session.execute(
             update(Invitation)
@@ -110,7 +112,9 @@ def invite(
     return Invited(added=len(rows) + len(again), known=sorted(known), unsubscribed=sorted(refused))
 
 
-def resend(session: Session, event: Event, *, invitation_id: int | None = None, outdated_only: bool = False) -> int:
+def resend(
+    session: Session, event: Event, *, invitation_id: int | None = None, outdated_only: bool = False
+) -> int:
     """Send one invitation again, or all; how many. Those wanted already are left as they are."""
     query = (
         update(Invitation)
@@ -227,7 +231,9 @@ def unsubscribe(session: Session, *, account_id: int, email: str, now: datetime)
     )
 
 
-def unsubscribed(session: Session, *, account_id: int, emails: Iterable[str] | Mapping[str, object]) -> set[str]:
+def unsubscribed(
+    session: Session, *, account_id: int, emails: Iterable[str] | Mapping[str, object]
+) -> set[str]:
     """Those of the addresses that want no mail of this account."""
     found: set[str] = set()
     for part in _parts(list(emails)):

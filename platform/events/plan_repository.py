@@ -120,13 +120,17 @@ def steps_of(session: Session, event_ids: Iterable[int]) -> set[tuple[int, str, 
     found: set[tuple[int, str, str]] = set()
     for part in _parts(event_ids):
         query = select(EventStep.event_id, EventStep.kind, EventStep.occurrence)
-        found |= {(row[0], row[1], row[2]) for row in session.execute(query.where(EventStep.event_id.in_(part)))}
+        found |= {
+            (row[0], row[1], row[2]) for row in session.execute(query.where(EventStep.event_id.in_(part)))
+        }
     return found
 
 
 def unfinished_steps(session: Session) -> list[int]:
     """Steps that were begun and are not over, the oldest first."""
-    return list(session.scalars(select(EventStep.id).where(EventStep.done_at.is_(None)).order_by(EventStep.id)))
+    return list(
+        session.scalars(select(EventStep.id).where(EventStep.done_at.is_(None)).order_by(EventStep.id))
+    )
 
 
 def _parts(ids: Iterable[int], *, size: int = 500) -> Iterable[list[int]]:

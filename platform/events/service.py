@@ -281,7 +281,8 @@ def _first(wanted: T | None, kept: T) -> T:
 
 
 def _shown_in_calendars(event: Event) -> tuple[object, ...]:
-    return (event.name, event.starts_at, event.duration_min, event.timezone, event.url_name, event.permanent_room)
+    when = (event.starts_at, event.duration_min, event.timezone, event.permanent_room)
+    return (event.name, event.url_name, *when)
 
 
 def _check_free(session: Session, event: Event) -> None:
