@@ -30,6 +30,8 @@ from rooms.commands import ORGANISER, End
 from rooms.modes import Role
 from web.access import AllServices, parse_id, transaction
 from web.services import Gateway, Services
+from web.site.billing import usage_box
+from web.site.billing.usage_box import UsageBox
 from web.site.event_form import (
     SWITCHES,
     TollFreeWithoutGateway,
@@ -83,6 +85,7 @@ class EventPage:
     settings: Mapping[str, Any]
     gateways: Sequence[Gateway]
     sessions: Sequence[EventSession]
+    usage: UsageBox | None
     access_types: type[AccessType] = AccessType
 
 
@@ -125,6 +128,7 @@ class SessionPage:
     page: int
     pages: int
     total: int
+    usage: UsageBox | None
 
 
 @router.get("")
@@ -250,7 +254,13 @@ def show_session(
         for one in found.records
     ]
     shown = SessionPage(
-        event=event, session=run, calls=calls, page=page, pages=found.pages, total=found.total
+        event=event,
+        session=run,
+        calls=calls,
+        page=page,
+        pages=found.pages,
+        total=found.total,
+        usage=usage_box.of_session(request, services, visitor, run.id),
     )
     return render(request, "session.html", shown)
 
@@ -305,6 +315,7 @@ def _event_page(
         settings={**DEFAULT_SETTINGS, **event.settings},
         gateways=services.gateways,
         sessions=sessions,
+        usage=usage_box.of_event(request, services, visitor, event.id),
     )
     return render(request, "event.html", shown)
 

@@ -42,6 +42,7 @@ def show(frame: Framed, page: Annotated[int, Query(ge=1, le=10_000)] = 1) -> Res
         "page": page,
         "more": len(found) > PAGE_SIZE,
         "complete": frame.payer.can_be_invoiced,
+        "last_moment": lambda end: end - timedelta(milliseconds=1),
     }
     return frame.page("billing/invoices.html", context, tab="/billing/invoices")
 

@@ -85,7 +85,7 @@ def charts_of(days: Sequence[DayUsage], frame: Frame) -> Charts:
         return frame.say(N_("%(n)s min")) % {"n": show.number(value)}
 
     def cost(value: Fraction) -> str:
-        return show.cost(value * MICRO, frame.currency)
+        return show.rounded(value * MICRO, frame.currency)
 
     def chart(name: str, title: str, values: Sequence[Fraction], said: Callable[[Fraction], str]) -> Chart:
         top = top_of(values)

@@ -18,7 +18,7 @@ from fractions import Fraction
 import phonenumbers
 from babel import Locale, numbers
 
-from billing.money import MICRO, Money, exponent
+from billing.money import MICRO, Money, Rounding, exponent
 from web.site import formats
 
 #: The minus of typographers; a hyphen is too short beside digits.
@@ -52,10 +52,14 @@ class Shown:
         return self._currency(Decimal(money.minor // whole), money.currency, (0, 0))
 
     def cost(self, cost_u: int | Fraction | Decimal, currency: str) -> str:
-        """An amount of 10⁻⁶ units: at least the currency's digits, at most six."""
+        """An amount of 10⁻⁶ units: at least four digits, so that a column stands straight, at most six."""
         exact = Fraction(cost_u) / MICRO
         amount = Decimal(exact.numerator) / Decimal(exact.denominator)
-        return self._currency(amount, currency, (exponent(currency), 6))
+        return self._currency(amount, currency, (max(4, exponent(currency)), 6))
+
+    def rounded(self, cost_u: int | Fraction, currency: str) -> str:
+        """An amount of 10⁻⁶ units to the currency's smallest unit: for overviews."""
+        return self.money(Money.of(Fraction(cost_u) / MICRO, currency, Rounding.HALF_UP))
 
     def amount(self, amount: Decimal, currency: str) -> str:
         """An amount in main units, with the digits that it has, nine at most."""
