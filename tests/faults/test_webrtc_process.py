@@ -114,6 +114,7 @@ def test_the_media_worker_is_killed_with_browsers_in_the_room(make_product: Star
         until(lambda: ann.hears(ADA_HZ), "Ada")
 
 
+@pytest.mark.slow
 def test_both_processes_are_killed_again_and_again(make_product: StartProduct) -> None:
     product = make_product()
     with Scene(product) as scene, Pages(product) as pages:

@@ -13,6 +13,7 @@ stay what they are.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -247,9 +248,13 @@ class Pages:
         room = room or self.product.demo
         return self.page(name, room, key=room.facts()["access_role_hashes"]["presenter"], address=address)
 
+    def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Begin something on the loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def do(self, work: Coroutine[Any, Any, T], *, within_s: float = 30.0) -> T:
         """Run something on the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(within_s)
+        return self.begin(work).result(within_s)
 
     def until(self, condition: Callable[[], T], what: str, *, within_s: float = _WAIT_S) -> T:
         """The first true value of a condition."""
