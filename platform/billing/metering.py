@@ -343,13 +343,13 @@ class LiveMeter:
     def _holds(self, session_id: int, *, now: datetime) -> list[MeterEvent]:
         run = self._sessions[session_id]
         account = self._accounts[run.account_id]
-        if run.asked_at is not None and (now - run.asked_at < _REPEAT or run.held is None):
+        if run.asked_at is not None and now - run.asked_at < _REPEAT:
             return []
         count = self._sum([run], now)
         if run.asked_at is None:
             wanted = self._first_hold(run, account, count, now=now)
         else:
-            if not count.burn_u:
+            if run.held is None or not count.burn_u:
                 return []
             until = _lasts(run.held, account.funds or _unknown(account), count, now=now)
             if until is None or until - now >= RUNWAY_MIN:
