@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site.staff import call, calls, sessions
+from web.site.staff import books, call, calls, charts, queues, rates, reratings, sessions
 
 router = APIRouter(include_in_schema=False)
-for module in (calls, call, sessions):
+for module in (calls, call, sessions, queues, reratings, rates, books, charts):
     router.include_router(module.router)
