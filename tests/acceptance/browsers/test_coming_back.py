@@ -94,13 +94,13 @@ def test_a_tab_that_sleeps_and_wakes(event: Event) -> None:
     zoe = event.zoe
     session = zoe.context.new_cdp_session(zoe.page)
     session.send("Page.setWebLifecycleState", {"state": "frozen"})
-    before = zoe.state["joined_at"]
+    before, max_id = zoe.state["joined_at"], event.max.participant_id
     for name in ("Somebody", "Anybody"):  # meanwhile
-        event.room.order("rename", participant_id=event.max.participant_id, name=name)
+        event.room.order("rename", participant_id=max_id, name=name)
     session.send("Page.setWebLifecycleState", {"state": "active"})
-    zoe.sees(zoe.row(event.max.participant_id) + " .name", "Anybody", within_s=20)
-    event.room.order("rename", participant_id=event.max.participant_id, name="max")
-    zoe.sees(zoe.row(event.max.participant_id) + " .name", "max", within_s=20)
+    zoe.sees(zoe.row(max_id) + " .name", "Anybody", within_s=20)
+    event.room.order("rename", participant_id=max_id, name="max")
+    zoe.sees(zoe.row(max_id) + " .name", "max", within_s=20)
     event.as_before()
     assert zoe.state["joined_at"] == before
 
