@@ -31,7 +31,9 @@ class Contact(Base):
 
 
 class ContactGroup(Base):
-    """A group of contacts. One with an `event_id` gathers everybody who registered for that event."""
+    """A group of contacts. One with an `event_id` gathers everybody who registered for that event; the number
+    is no foreign key, because events are above this package.
+    """
 
     __tablename__ = "contact_group"
     __table_args__ = (
@@ -43,7 +45,7 @@ class ContactGroup(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     name: Mapped[str] = mapped_column(String(300))
-    event_id: Mapped[int | None] = mapped_column(ForeignKey("event.id"))
+    event_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

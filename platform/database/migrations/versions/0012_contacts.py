@@ -45,7 +45,6 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_contact_group"),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_contact_group_account_id_account"),
-        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name="fk_contact_group_event_id_event"),
         sa.UniqueConstraint("account_id", "name", name="uq_contact_group_account_id_name"),
         sa.UniqueConstraint("event_id", name="uq_contact_group_event_id"),
         sqlite_autoincrement=True,
