@@ -1,7 +1,7 @@
 """A house with money in it: top-ups, rated sessions with toll-free calls, a correction, cards, an invoice.
 
-Everything is posted through the real services, with the test provider running next door, so that pages, exports
-and the ledger say the same. Used by the tests of the pages about money and for looking at them.
+Everything is posted through the real services, with the test provider running next door, so that pages,
+exports and the ledger say the same. Used by the tests of the pages about money and for looking at them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from accounts.service import create_account
 from accounts.users import create_user
-from billing import deck_shelf, profile
+from billing import deck_shelf, ledger, profile
 from billing.deck_shelf import DeckShelf
 from billing.decks import DeckTerms, Rate
 from billing.invoices.issue import issue
@@ -28,7 +28,6 @@ from billing.invoices.vat import taxes
 from billing.ledger_models import UsagePosting
 from billing.money import Money
 from billing.payments import charges
-from billing.profile import Profile
 from billing.rating_book import RatingBook
 from billing.rerating import Reratings, Selection
 from billing.usage import UsageBook
@@ -91,6 +90,7 @@ class BillingHouse:
         self.runner = UsageRunner(sessions, self.book, self.usage)
         self.now = NOW
         self._count = 0
+        self.last_top_up = ""
         readers = make_sessions(engine, read_only=True)
         live = LiveRooms()
         self.services = Services(
@@ -154,7 +154,14 @@ class BillingHouse:
         self.pay(found.url, card=card)
         done = self.scene.cashier.finish(person.account_id, found.public_id, now=self.now)
         assert done.state == "paid", done.state
+        self.last_top_up = found.public_id
         return found.public_id
+
+    def balance(self, person: Person) -> int:
+        """Wallet less what is owed, in minor units."""
+        with self.sessions() as session:
+            found = ledger.balance(session, person.account_id, "EUR")
+            return (found.posted - found.receivable).minor
 
     def pay(self, url: str, **form: str) -> None:
         """What the payer does on the provider's page."""
@@ -195,8 +202,8 @@ class BillingHouse:
             assert found is not None
             return found
 
-    def correct(self, person: Person, session_id: int) -> None:
-        """The German number costs less since a newer price list: calls of a session are rated again."""
+    def correct(self, session_id: int) -> None:
+        """A newer price list has lower prices: the calls of a session are rated again."""
         cheaper = [replace(one, per_minute_u=one.per_minute_u * 9 // 10) for one in RATES]
         with self.sessions.begin() as session:
             deck = deck_shelf.add_draft(
@@ -224,7 +231,8 @@ class BillingHouse:
         self.top_up(person, 25_000, save_card=True)
         for day in range(52, 0, -2 if person.account_id % 2 else -3):
             at = (NOW - timedelta(days=day)).replace(hour=9 + day % 8, minute=day % 60)
-            self.session(person, at=at, calls=3 + self.dice.randint(0, 14), minutes=20 + self.dice.random() * 50)
+            minutes = 20 + self.dice.random() * 50
+            self.session(person, at=at, calls=3 + self.dice.randint(0, 14), minutes=minutes)
         self.now = NOW - timedelta(days=3)
         self.top_up(person, 5_000)
         self.now = NOW

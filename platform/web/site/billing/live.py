@@ -6,7 +6,6 @@ nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol, cast
 
 from billing.metering import Reading
@@ -14,26 +13,37 @@ from web.services import Services
 
 
 class Tolls(Protocol):
-    """The live meter, as pages ask it from any thread."""
+    """The live meter (`bridge.calls.tolls`), as pages ask it from any thread."""
 
-    def account_reading(self, account_id: int, *, now: datetime) -> Reading | None: ...
+    def account_reading(self, account_id: int) -> Reading | None: ...
 
-    def session_reading(self, session_id: int, *, now: datetime) -> Reading | None: ...
+    def session_reading(self, session_id: int) -> Reading | None: ...
+
+    def refresh(self, account_id: int) -> None: ...
+
+
+def account_reading(services: Services, account_id: int) -> Reading | None:
+    """What all calls of an account cost now; None when none is up, or nobody meters."""
+    tolls = _tolls(services)
+    return None if tolls is None else _running(tolls.account_reading(account_id))
+
+
+def session_reading(services: Services, session_id: int) -> Reading | None:
+    """The same for one session."""
+    tolls = _tolls(services)
+    return None if tolls is None else _running(tolls.session_reading(session_id))
+
+
+def refresh(services: Services, account_id: int) -> None:
+    """Money came: the meter looks again at once, so that callers are let in again."""
+    tolls = _tolls(services)
+    if tolls is not None:
+        tolls.refresh(account_id)
 
 
 def _tolls(services: Services) -> Tolls | None:
     return cast("Tolls | None", getattr(services, "tolls", None))
 
 
-def account_reading(services: Services, account_id: int) -> Reading | None:
-    """What all calls of an account cost now; None when none is up, or nobody meters."""
-    tolls = _tolls(services)
-    found = None if tolls is None else tolls.account_reading(account_id, now=services.now())
-    return found if found is not None and found.live_calls else None
-
-
-def session_reading(services: Services, session_id: int) -> Reading | None:
-    """The same for one session."""
-    tolls = _tolls(services)
-    found = None if tolls is None else tolls.session_reading(session_id, now=services.now())
-    return found if found is not None and found.live_calls else None
+def _running(reading: Reading | None) -> Reading | None:
+    return reading if reading is not None and reading.live_calls else None

@@ -35,7 +35,7 @@ from billing.payments.gateway import PaymentGateway
 from billing.payments.models import Checkout
 from web.billing_parts import told
 from web.site import formats
-from web.site.billing import reads
+from web.site.billing import live, reads
 from web.site.billing.frame import Frame, Framed
 from web.site.billing.kinds import PROVIDERS
 from web.site.forms import Form, text_of
@@ -206,7 +206,10 @@ def _next_page(found: Checkout) -> str:
 
 def _finish(frame: Frame, public_id: str) -> Checkout:
     with told():
-        return frame.parts.cashier.finish(frame.account_id, public_id[:64], now=frame.services.now())
+        found = frame.parts.cashier.finish(frame.account_id, public_id[:64], now=frame.services.now())
+    if found.state == "paid":
+        live.refresh(frame.services, frame.account_id)
+    return found
 
 
 def _providers(frame: Frame) -> Sequence[tuple[str, str, str]]:
