@@ -7,6 +7,7 @@ is logged and tried again with the next turn.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import threading
@@ -19,15 +20,17 @@ import structlog
 import uvicorn
 from sqlalchemy.orm import Session, sessionmaker
 
-from billing import sample_deck
+from billing import profile, sample_deck
 from billing.deck_shelf import DeckShelf
 from billing.invoices.issue import InvoiceDesk
 from billing.invoices.seller import SellerDetails
 from billing.invoices.vat import taxes
 from billing.invoices.vies import LIVE_URL as VIES_URL
 from billing.invoices.vies import VatChecker, ViesClient
+from billing.metering import MeterEvent
 from billing.payments import charges
 from billing.payments.cashier import Cashier, PaymentRunner
+from billing.payments.fund_mails import FundMails
 from billing.payments.gateway import PaymentGateway
 from billing.payments.hooks import HookDesk
 from billing.payments.notices import PaymentMails
@@ -85,7 +88,14 @@ class BillingHouse:
 def rating_parts(settings: Settings) -> tuple[CdrCalls, DeckShelf, RatingBook, UsageBook]:
     """What rates and charges calls; used by commands, too."""
     calls, shelf = CdrCalls(), DeckShelf()
-    book = RatingBook(calls, shelf=shelf, on_priced=UsageRunner.priced)
+    book = RatingBook(
+        calls,
+        shelf=shelf,
+        currency_of=lambda session, account_id: (
+            profile.get(session, account_id, currency=settings.currency).currency
+        ),
+        on_priced=UsageRunner.priced,
+    )
     usage = UsageBook(taxes=taxes(seller(settings)), shortfalls=charges.request_charge)
     return calls, shelf, book, usage
 
@@ -188,6 +198,30 @@ async def _sandbox(settings: Settings) -> AsyncIterator[tuple[SandboxGateway, st
             await server.stop()
             courier.close()
             books.close()
+
+
+def fund_notices(
+    settings: Settings, *, sessions: sessionmaker[Session], mail: Outbox
+) -> Callable[[int, MeterEvent], None]:
+    """What the live meter's warnings become: mail. Called on the event loop, so the writing is elsewhere."""
+    mails = FundMails(
+        lambda session, letter, key: mail.enqueue(session, letter, key=key),
+        billing_url=f"{settings.web_address}/billing",
+        now=now_utc,
+    )
+
+    def write(notice: MeterEvent) -> None:
+        try:
+            with sessions.begin() as session:
+                mails(session, notice)
+        except Exception:
+            _log.exception("fund_mail_not_written")
+
+    def told(_account_id: int, notice: MeterEvent) -> None:
+        if mails.wanted(notice):
+            asyncio.get_running_loop().run_in_executor(None, write, notice)
+
+    return told
 
 
 class Clerk:

@@ -22,10 +22,13 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
+from billing.invoices.vat import taxes
 from bridge.calls.booth import Booth
 from bridge.calls.runs import RoomSettings, Runs
 from bridge.calls.sip_lines import SipLines
 from bridge.calls.switchboard import Switchboard, SwitchboardSettings
+from bridge.calls.toll_books import TollBooks
+from bridge.calls.tolls import Tolls
 from bridge.cdr.errors import CdrError
 from bridge.cdr.guard import PinGuard
 from bridge.cdr.store import CdrStore
@@ -50,7 +53,7 @@ from rooms.live import LiveRooms
 from rooms.webrtc.errors import Unavailable
 from tollbridge import __version__, logs
 from tollbridge.banner import Banner
-from tollbridge.billing_wiring import billing_house
+from tollbridge.billing_wiring import billing_house, fund_notices, seller
 from tollbridge.browser_wiring import browser_parts
 from tollbridge.first_run import FirstRun, seed
 from tollbridge.metrics import BridgeCollector, Parts
@@ -199,6 +202,18 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         booth = Booth(library, mixer)
         stack.callback(booth.close)
         await booth.open(_languages(book))
+        tolls = Tolls(
+            TollBooks(
+                stores.readers,
+                stores.sessions,
+                taxes=taxes(seller(settings)),
+                currency=settings.currency,
+                shelf=billing.parts.decks,
+            )
+        )
+        tolls.on_notice = fund_notices(settings, sessions=stores.sessions, mail=mail)
+        tolls.start()
+        stack.push_async_callback(asyncio.to_thread, tolls.stop)
         switchboard = Switchboard(
             SwitchboardSettings(
                 node_id=settings.node_id,
@@ -214,6 +229,8 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
             cdrs=cdrs,
             ivr=IvrSettings(answer_max_s=PIN_ANSWER_S),
             now=now_utc,
+            tolls=tolls,
+            city_instead=book.city_instead,
         )
         mixer.on_event = switchboard.on_mixer
         lines = SipLines(
@@ -303,6 +320,7 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 public_url=settings.web_address,
                 secret=secret,
                 billing=billing.parts,
+                tolls=tolls,
                 sockets_per_address=settings.sockets_per_address,
                 gate=NoBrowsers() if browsers is None else browsers[0],
                 gateways=_gateways(book),

@@ -21,6 +21,7 @@ from rooms.live import LiveRooms
 
 if TYPE_CHECKING:
     from web.billing_parts import BillingParts
+    from web.site.billing.live import Tolls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class Services:
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     sockets_per_address: int = 50
     billing: BillingParts | None = None
+    tolls: Tolls | None = None
     gateways: Sequence[Gateway] = ()
     health: Callable[[], Health] = lambda: Health(checks={})
     now: Callable[[], datetime] = now_utc
