@@ -44,15 +44,26 @@ class Imported:
     file: csv_file.ReadFile
 
 
-def save(session: Session, *, account_id: int, fields: ContactFields, now: datetime) -> tuple[Contact, bool]:
-    """The contact of that address, brought up to date; True when it is new."""
-    created, _updated = save_all(session, account_id=account_id, contacts=[fields], now=now)
+def save(
+    session: Session, *, account_id: int, fields: ContactFields, now: datetime, overwrite: bool = True
+) -> tuple[Contact, bool]:
+    """The contact of that address, brought up to date; True when it is new. Without `overwrite` only empty
+    fields are filled, for what strangers say about themselves.
+    """
+    created, _updated = save_all(
+        session, account_id=account_id, contacts=[fields], now=now, overwrite=overwrite
+    )
     found = repository.by_emails(session, account_id=account_id, emails=[fields.email])
     return found[fields.email], created == 1
 
 
 def save_all(
-    session: Session, *, account_id: int, contacts: Sequence[ContactFields], now: datetime
+    session: Session,
+    *,
+    account_id: int,
+    contacts: Sequence[ContactFields],
+    now: datetime,
+    overwrite: bool = True,
 ) -> tuple[int, int]:
     """As `save`, for many, each address once; how many were new and how many changed."""
     created = updated = 0
@@ -63,7 +74,7 @@ def save_all(
             # Somebody else is adding the same people at this moment: one at a time, whoever is first.
             fresh = [one for one in fresh if _insert(session, account_id, [one], now)]
         created += len(fresh)
-        updated += sum(_fill(known[one.email], one, now) for one in part if one.email in known)
+        updated += sum(_fill(known[one.email], one, now, overwrite) for one in part if one.email in known)
     session.flush()
     return created, updated
 
@@ -222,10 +233,14 @@ def set_groups(session: Session, contact: Contact, group_ids: Iterable[int]) -> 
 
 
 def import_file(
-    session: Session, *, account_id: int, body: bytes, group: ContactGroup | None, now: datetime
+    session: Session,
+    *,
+    account_id: int,
+    file: csv_file.ReadFile,
+    group: ContactGroup | None,
+    now: datetime,
 ) -> Imported:
-    """Take the contacts of a CSV file into the book, and into `group`. Raises BadFileError."""
-    file = csv_file.read(body)
+    """Take the contacts of a file that was read (`csv_file.read`) into the book, and into `group`."""
     created, updated = save_all(session, account_id=account_id, contacts=file.contacts, now=now)
     if group is not None:
         emails = [one.email for one in file.contacts]
@@ -275,11 +290,12 @@ def _added(session: Session, *rows: Contact | ContactGroup) -> bool:
     return True
 
 
-def _fill(contact: Contact, fields: ContactFields, now: datetime) -> bool:
+def _fill(contact: Contact, fields: ContactFields, now: datetime, overwrite: bool) -> bool:
     changed = False
     for name in _TEXTS:
         value = getattr(fields, name)
-        if value and value != getattr(contact, name):
+        old = getattr(contact, name)
+        if value and value != old and (overwrite or not old):
             setattr(contact, name, value)
             changed = True
     if changed:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from accounts.service import create_account
-from contacts import service
+from contacts import csv_file, service
 from contacts.errors import BadContactError, UnknownContactError
 from contacts.fields import ContactFields, parse_contact
 from database.types import now_utc
@@ -112,9 +112,13 @@ def test_a_file_into_a_group_and_out_again(sessions: Sessions, account_id: int) 
     with sessions.begin() as session:
         service.save(session, account_id=account_id, fields=ann(first_name="Ann"), now=NOW)
         group = service.make_group(session, account_id=account_id, name="Friends", now=NOW)
-        done = service.import_file(session, account_id=account_id, body=body, group=group, now=NOW)
+        done = service.import_file(
+            session, account_id=account_id, file=csv_file.read(body), group=group, now=NOW
+        )
         assert (done.created, done.updated, done.file.bad_total) == (1, 1, 1)
-        again = service.import_file(session, account_id=account_id, body=body, group=group, now=NOW)
+        again = service.import_file(
+            session, account_id=account_id, file=csv_file.read(body), group=group, now=NOW
+        )
         assert (again.created, again.updated) == (0, 0)
         text = "".join(service.export(session, account_id=account_id, group_id=group.id))
     assert text.splitlines()[0].lstrip("\ufeff").startswith("email,first_name,last_name")
