@@ -162,7 +162,7 @@ class Visitor:
         self.page.fill("#email", "somebody@example.org")
         if password is not None:
             self.page.fill("#password", password)
-        self.page.check(f"input[name=way][value={way}]", force=True)
+        self.page.click(f"label.choice:has(input[name=way][value={way}])")
         self.page.locator("#enter").click()
 
     def here(self) -> None:
