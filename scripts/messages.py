@@ -41,12 +41,6 @@ PARTS: dict[str, tuple[str, ...]] = {
         "room_",
         "socket",
     ),
-    "staff": (
-        "site/staff/",
-        "site/templates/staff/",
-        "site/static/staff",
-        "site/static/js/staff/",
-    ),
     "billing": (
         "site/billing",
         "site/templates/billing",
@@ -55,6 +49,19 @@ PARTS: dict[str, tuple[str, ...]] = {
         "site/cdr",
         "site/templates/cdr",
         "site/static/cdr",
+    ),
+    "statistics": (
+        "site/statistics",
+        "site/templates/statistics",
+        "site/static/statistics",
+        "site/thanks",
+        "site/templates/thanks",
+    ),
+    "staff": (
+        "site/staff/",
+        "site/templates/staff/",
+        "site/static/staff",
+        "site/static/js/staff/",
     ),
 }
 METHODS = [

@@ -25,8 +25,8 @@ RESERVED_URL_NAMES = frozenset({
     "about", "account", "accounts", "admin", "api", "assets", "billing", "contact", "docs", "embed",
     "events", "favicon", "forgot", "healthz", "help", "hooks", "imprint", "invoices", "join",
     "language", "legal", "login", "logout", "metrics", "openapi", "password", "payments", "paypal",
-    "privacy", "privatelabel", "reset", "robots", "rooms", "settings", "sign-in", "sign-out", "sign-up",
-    "signup", "static", "stripe", "terms", "twilio", "v1", "webhooks", "well-known",
+    "privacy", "privatelabel", "reports", "reset", "robots", "rooms", "settings", "sign-in", "sign-out",
+    "sign-up", "signup", "static", "statistics", "stripe", "terms", "twilio", "v1", "webhooks", "well-known",
 })  # fmt: skip
 
 DEFAULT_SETTINGS: Mapping[str, bool | str] = {

@@ -15,6 +15,7 @@ from web import (
     live,
     operations,
     payment_hooks,
+    reports_api,
     runs,
     socket,
 )
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
         conferences,
         live,
         runs,
+        reports_api,
         operations,
         join_routes,
         socket,
@@ -56,6 +58,7 @@ def create_app(services: Services) -> FastAPI:
         routes,
     ):
         app.include_router(module.router)
+    app.include_router(reports_api.files_router)
     app.include_router(routes.last_router)  # the address of an event fits any path, so it comes last
     errors.install(app, page=error_page)
     app.add_middleware(JsonSuffix)

@@ -27,12 +27,6 @@ def list_all(event: EventRead, session: Reader, page: Page = 1) -> list[SessionE
     ]
 
 
-@router.get("/{session_id}", summary="One session", responses=errors_of(401, 404, 503))
-def read(event: EventRead, run: Run) -> SessionEntry:
-    """When a run began and ended, and how many people came."""
-    return views.session_entry(run, zone=event.timezone)
-
-
 @router.get("/{session_id}/cdr", summary="Call records", responses=errors_of(401, 404, 503))
 def list_records(event: EventRead, run: Run, session: Reader, page: Page = 1) -> list[dict[str, Any]]:
     """One record per call of the session that is over, oldest first. Callers' numbers are masked."""

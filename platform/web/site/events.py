@@ -8,10 +8,11 @@ first and do the rest in a worker thread.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from babel import Locale
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -21,11 +22,14 @@ from bridge.cdr.export import write_csv
 from bridge.cdr.masking import masked
 from bridge.cdr.models import Cdr
 from bridge.cdr.query import CdrFilter, find_page, stream
+from bridge.cdr.visits import CdrVisits
 from events import service
 from events.errors import BadEventError
 from events.fields import DEFAULT_SETTINGS, AccessType, Status
 from events.models import Event, EventSession
 from events.schedule import zone_names
+from reports.reading import people_in
+from reports.words import LANGUAGES
 from rooms.commands import ORGANISER, End
 from rooms.modes import Role
 from web.access import AllServices, parse_id, transaction
@@ -46,6 +50,9 @@ from web.site.i18n import N_, language_of, texts
 from web.site.problems import by_field
 from web.site.render import notices, render
 from web.site.security import PostedForm, SignedIn
+from web.site.statistics import tables
+from web.site.statistics.shown import show_with
+from web.site.statistics.tables import Table
 
 router = APIRouter(prefix="/events", include_in_schema=False)
 notices(
@@ -128,6 +135,9 @@ class SessionPage:
     page: int
     pages: int
     total: int
+    people: Table
+    report_languages: Mapping[str, str]
+    show: Callable[[object, str], str]
     usage: UsageBox | None
 
 
@@ -245,6 +255,7 @@ def show_session(
         run = service.get_session(session, event, session_id=_session_id(session_id))
         which = CdrFilter(session_id=str(run.id), account_id=event.account_id)
         found = find_page(session, which, page=page, per_page=CALLS_PER_PAGE)
+        people = tables.people(people_in(session, CdrVisits(), [run.id]))
     calls = [
         Call(
             record=one,
@@ -261,6 +272,9 @@ def show_session(
         pages=found.pages,
         total=found.total,
         usage=usage_box.of_session(request, services, visitor, run.id),
+        people=people,
+        report_languages={code: Locale.parse(code).get_display_name() or code for code in LANGUAGES},
+        show=show_with(language_of(request), event.timezone),
     )
     return render(request, "session.html", shown)
 

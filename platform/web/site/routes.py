@@ -6,14 +6,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site import account, assets, events, home, join, room, signin
+from web.site import account, assets, events, home, join, room, signin, thanks
 from web.site.billing import routes as billing
 from web.site.staff import routes as staff_routes
+from web.site.statistics import routes as statistics
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, signin, account, events, billing, join, room):
+for module in (assets, home, signin, account, events, statistics, billing, join, room):
     router.include_router(module.router)
 router.include_router(staff_routes.router)
 
-last_router = join.last_router
+last_router = APIRouter(include_in_schema=False)
+for module in (join, thanks):
+    last_router.include_router(module.last_router)
 """To be added after every other route of the application."""

@@ -89,6 +89,8 @@ function onMessage(message) {
 
 const CLOSED = { 4000: "ended", 4001: "elsewhere", 4002: "left", 4003: "removed", 4410: "ended" };
 const TICKET_OLD = 4403;
+/** How long one can read that it is over, before the thank-you page comes. */
+const READ_MS = 4000;
 
 function onLink(link, detail = null) {
   if (detail === TICKET_OLD) location.assign(root.dataset.join);
@@ -152,6 +154,9 @@ store.watch((now, event, before) => {
   }
   if (event.type === "floor_given" && event.participant === now.me?.id) toast(t("You have the floor. Everybody hears you."), { kind: "good" });
   if (["ended", "elsewhere", "left"].includes(now.link)) socket.stop();
+  if (["ended", "left"].includes(now.link) && before.link !== now.link) {
+    setTimeout(() => location.assign(`${root.dataset.join}/thanks`), READ_MS);
+  }
 });
 
 // What people do
