@@ -11,7 +11,7 @@ from web import views
 from web.access import AllServices, Caller
 from web.errors import not_found
 from web.openapi import errors_of
-from web.schemas import GatewayEntry, Pong
+from web.schemas import GatewayEntry, Pong, Skin
 
 router = APIRouter(prefix="/v1", tags=["lists"])
 
@@ -20,6 +20,12 @@ router = APIRouter(prefix="/v1", tags=["lists"])
 def ping(_caller: Caller) -> Pong:
     """Answers when the service runs and the key is good."""
     return Pong(ping="pong")
+
+
+@router.get("/conferences/skins", summary="Looks", responses=errors_of(401, 503))
+def skins(_caller: Caller) -> list[Skin]:
+    """What `skin_id` may be: rooms have one look, so there is one."""
+    return [Skin(id=1, name="Tollbridge")]
 
 
 @router.get("/phone_gateways", summary="Dial-in numbers", responses=errors_of(401, 503))

@@ -50,7 +50,9 @@ class Conference(BaseModel):
     room_url: str
     embed_room_url: str
     phone_presenter_pin: int = Field(description="Digits that let a caller in as presenter.")
-    phone_listener_pin: int = Field(description="Digits that let a caller in as participant.")
+    phone_listener_pin: int = Field(
+        description="Digits that let a caller in as participant; nobody when `access_type` is 3."
+    )
     skin_id: int
     recorder_list: list[str]
     settings: dict[str, Any] = Field(
@@ -84,7 +86,7 @@ class Registration(BaseModel):
 
 class SettingsWishes(BaseModel):
     phonegateway_enabled: bool | None = Field(
-        None, description="Whether callers are let in; default 1, but 0 when `access_type` is 3."
+        None, description="Whether callers are let in; default 1. With tokens each has a PIN of its own."
     )
     toll_free_enabled: bool | None = Field(
         None, description="Whether callers may use the toll-free numbers at the organiser's cost; default 0."
@@ -198,6 +200,13 @@ class GatewayEntry(BaseModel):
     geo: str = Field(description="Country, ISO 3166.")
     display: str = Field(description="The number as it is printed.")
     language: str = Field(description="Language of the prompts that callers hear.")
+
+
+class Skin(BaseModel):
+    """A look of rooms."""
+
+    id: int = Field(description="The `skin_id` of a room.")
+    name: str
 
 
 class Pong(BaseModel):
