@@ -3,8 +3,8 @@
 Theory. Ten thousand invitations in one language are one text with other names, links and PINs. So the
 template is filled once per language with *places*, words that occur nowhere else, and each mail is made by
 putting a guest's own words there: escaped for HTML in the one part, for calendars in the other, one line in
-the subject. That is some hundred times cheaper than filling the template each time, and the places are random,
-so that nobody can bring one in through the name of an event.
+the subject. That is much cheaper than filling the template each time, and the places are random, so that
+nobody can bring one in through the name of an event.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def calendar_of(
     calendar.add_component(entry)
     assert event.starts_at is not None
     _add_zones(calendar, [event.starts_at])
-    return calendar.to_ical().decode()
+    return str(calendar.to_ical().decode())
 
 
 def feed_of(events: Iterable[Event], *, name: str, url_of: Mapping[int, str]) -> str:
@@ -77,7 +77,7 @@ def feed_of(events: Iterable[Event], *, name: str, url_of: Mapping[int, str]) ->
             calendar.add_component(_entry(event, url=url_of[event.id], description="", cancelled=cancelled))
             starts.append(event.starts_at)
     _add_zones(calendar, starts)
-    return calendar.to_ical().decode()
+    return str(calendar.to_ical().decode())
 
 
 def personal(template: str, values: Mapping[str, str]) -> str:

@@ -89,13 +89,13 @@ class InvitationWriter:
         ).one_or_none()
         if first is None:
             return 0, 0
-        event_id, wanted = first
+        event_id, wanted = first[0], Wanted(first[1])
         query = select(Invitation).where(Invitation.event_id == event_id, Invitation.wanted == wanted)
         rows = session.scalars(query.order_by(Invitation.id).limit(self._chunk).with_for_update()).all()
         rows = [row for row in rows if row.wanted == wanted]
         event = repository.get_any(session, event_id)
         assert event is not None, "an event keeps its row"
-        mails = self._mails(session, event, Wanted(wanted), rows, now)
+        mails = self._mails(session, event, wanted, rows, now)
         ids = [row.id for row in rows]
         values: dict[str, Any] = {"wanted": None, "sequence": event.sequence}
         if mails:

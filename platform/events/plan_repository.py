@@ -46,6 +46,7 @@ def spans_between(
     return [
         Span(event_id=row[0], name=row[1], starts_at=row[2], duration_min=row[3])
         for row in session.execute(query)
+        if row[2] is not None
     ]
 
 

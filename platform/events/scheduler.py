@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import update
@@ -125,6 +126,17 @@ class Scheduler:
         self._finish_steps(now)
         return Ran(steps=taken, invitations=self._writer.run_once(now), states=states)
 
+    def _apart(self, work: Callable[[], bool], **about: object) -> bool:
+        """Do something about one event; an error of its own is logged and does not stop the others."""
+        try:
+            return work()
+        except Exception as exc:
+            if is_outage(exc):
+                raise
+            self.stumbles += 1
+            _log.exception("event_step_stumbled", **about)
+            return False
+
     def _take_steps(self, now: datetime, *, may_end: bool) -> tuple[int, int]:
         with self._sessions.begin() as session:
             near = plan_repository.plans_near(session, now=now)
@@ -145,7 +157,8 @@ class Scheduler:
             for step in due(plan, presence, self._rules, now=now):
                 known = (plan.event_id, step.kind.value, step.occurrence) in begun
                 if not known and (may_end or step.kind is not StepKind.END):
-                    taken += self._take(plan, presence, step, now)
+                    take = partial(self._take, plan, presence, step, now)
+                    taken += self._apart(take, event_id=plan.event_id, step=step.kind)
         return taken, sum(map(len, changed.values()))
 
     def _take(self, plan: Plan, presence: Presence, step: Step, now: datetime) -> bool:
@@ -179,7 +192,8 @@ class Scheduler:
         with self._sessions() as session:
             waiting = plan_repository.unfinished_steps(session)
         for step_id in waiting:
-            while not self._stopping and self._finish_some(step_id, now):
+            finish = partial(self._finish_some, step_id, now)
+            while not self._stopping and self._apart(finish, step_id=step_id):
                 pass
 
     def _finish_some(self, step_id: int, now: datetime) -> bool:
