@@ -26,6 +26,9 @@ from web.site.security import PostedForm
 
 router = APIRouter(prefix="/billing/profile", include_in_schema=False)
 notices(billing_saved=N_("Your billing details are saved."))
+LINE_MAX = 500
+"""Longer texts are no slips; they are refused unread."""
+
 LINES = ("legal_name", "address_line1", "address_line2", "postal_code", "city", "vat_number")
 PROBLEMS: Mapping[str, str] = {
     "legal_name": N_("At most 120 letters, digits and signs."),
@@ -56,10 +59,18 @@ def show(frame: Framed) -> Response:
 
 @router.post("")
 def save(frame: Framed, fields: PostedForm) -> Response:
-    given = {name: text_of(fields, name, maximum=500) for name in LINES}
+
+    def line(name: str) -> str:
+        return text_of(fields, name, maximum=LINE_MAX)
+
     wanted = replace(
         frame.payer,
-        **given,
+        legal_name=line("legal_name"),
+        address_line1=line("address_line1"),
+        address_line2=line("address_line2"),
+        postal_code=line("postal_code"),
+        city=line("city"),
+        vat_number=line("vat_number"),
         country=text_of(fields, "country", maximum=8),
         business=text_of(fields, "business") == "1",
         timezone=text_of(fields, "timezone", maximum=100),
@@ -69,7 +80,7 @@ def save(frame: Framed, fields: PostedForm) -> Response:
     errors = {
         name: frame.say(PROBLEMS[name])
         for name in LINES
-        if isinstance(fields.get(name), str) and len(fields[name].strip()) > 500
+        if isinstance(fields.get(name), str) and len(fields[name].strip()) > LINE_MAX
     }
     if errors:
         return _refused(frame, fields, errors)

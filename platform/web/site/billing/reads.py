@@ -182,7 +182,8 @@ def usage_of_sessions(
     session: Session, account_id: int, session_ids: Collection[int], currency: str
 ) -> dict[int, Usage]:
     """What the rated calls of these sessions come to; sessions without any are left out."""
-    ids, found = sorted(session_ids), {}
+    ids = sorted(session_ids)
+    found: dict[int, Usage] = {}
     for begin in range(0, len(ids), CHUNK):
         query = (
             select(
@@ -196,6 +197,7 @@ def usage_of_sessions(
             .group_by(CdrRating.session_id)
         )  # fmt: skip
         for session_id, calls, conn_ms, billed_s, cost_u in session.execute(query):
+            assert session_id is not None, "the query names sessions"
             found[session_id] = Usage(
                 calls=calls, conn_ms=int(conn_ms), billed_s=int(billed_s), cost_u=int(cost_u)
             )

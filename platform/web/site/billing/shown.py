@@ -19,6 +19,7 @@ import phonenumbers
 from babel import Locale, numbers
 
 from billing.money import MICRO, Money, Rounding, exponent
+from billing.rounding import rounded
 from web.site import formats
 
 #: The minus of typographers; a hyphen is too short beside digits.
@@ -71,10 +72,9 @@ class Shown:
         text: str = pattern.apply(amount, self.locale, currency=currency, currency_digits=False)
         return text.replace("-", _MINUS)
 
-    def number(self, value: float | Decimal | Fraction, digits: int = 0) -> str:
-        if isinstance(value, Fraction):
-            value = Decimal(value.numerator) / Decimal(value.denominator)
-        return numbers.format_decimal(round(value, digits), locale=self.locale)
+    def number(self, value: int | Decimal | Fraction, digits: int = 0) -> str:
+        """With so many digits after the point at most."""
+        return numbers.format_decimal(rounded(value, digits, Rounding.HALF_UP), locale=self.locale)
 
     def minutes(self, ms: int) -> str:
         """Milliseconds as minutes with one digit: 12.5"""

@@ -120,6 +120,17 @@ def test_a_provider_that_is_away_keeps_the_key(rooms: Rooms) -> None:
     assert len([row for row in checkouts(rooms) if row.kind == "top_up"]) == 1
 
 
+def test_who_reloads_all_the_time_does_not_reach_the_provider(rooms: Rooms) -> None:
+    bob = rooms.bob
+    page = pay_in(bob, fresh_key(bob)).headers["location"].removesuffix("/go")
+    for _ in range(60):
+        assert bob.get(f"{page}/state").json() == {"state": "redirected"}
+    rooms.house.pay(checkouts(rooms)[0].url)
+    assert bob.get(f"{page}/state").json() == {"state": "redirected"}
+    del bob.client.app.state.site_limits  # type: ignore[attr-defined]
+    assert bob.get(f"{page}/state").json() == {"state": "paid"}
+
+
 def test_cards_are_added_chosen_and_removed(rooms: Rooms) -> None:
     bob = rooms.bob
     for behaviour in ("good", "soft"):
