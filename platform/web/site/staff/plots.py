@@ -52,7 +52,7 @@ class Plot:
 
 
 def ceiling(value: float) -> float:
-    """The smallest of 1, 2, 5 × a power of ten that is not below `value`; 1 for nothing."""
+    """The smallest of 1, 2, 4, 6, 8 × a power of ten that is not below `value`; 1 for nothing."""
     if value <= 0:
         return 1.0
     step = 1.0
@@ -60,7 +60,7 @@ def ceiling(value: float) -> float:
         step *= 10
     while step / 10 >= value:
         step /= 10
-    return next(top for top in (step / 5, step / 2, step) if top >= value)
+    return next(top for top in (step / 5, step * 0.4, step * 0.6, step * 0.8, step) if top >= value)
 
 
 def bars(
