@@ -1,4 +1,4 @@
-"""Pages that are reloaded, lose their network, sleep, or are opened twice: always one person, as they were."""
+"""Pages that are reloaded, lose their network, sleep, or are opened twice: one person, as they were."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a presenter types on a telephone shows on pages, and what one clicks on a page reaches telephones, at once.
+"""What is typed on a telephone shows on pages, and what is clicked on a page reaches telephones, at once.
 
-Pages, telephones and this test have one clock.  Bounds are those of a machine that does other things meanwhile;
-the medians that were measured are printed (`pytest -s`) and stand in docs/benchmarks.md.
+Pages, telephones and this test have one clock.  Bounds are those of a machine that does other things;
+the medians are printed, and those of a calm machine stand in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bridge.ivr.prompt import prompt
 from tests.phones.caller import Caller, Office, until
 from tests.phones.rtp_phone import RtpPhone
 from tests.phones.visitor import Chromiums, Visitor
-from tests.support.product import Product, Room
+from tests.support.product import Product
 
 pytestmark = pytest.mark.acceptance
 

@@ -10,7 +10,7 @@ from bridge.ivr.prompt import prompt
 from rooms.seats import SEAT_GRACE_S
 from tests.phones.caller import Caller, Office, until
 from tests.phones.visitor import Chromiums, Visitor
-from tests.support.product import Product, Room
+from tests.support.product import Product
 
 pytestmark = pytest.mark.acceptance
 

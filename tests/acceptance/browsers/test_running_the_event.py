@@ -118,8 +118,8 @@ def test_stop_and_start_again_then_end_for_all(event: Event) -> None:
         page.sees("h1, h2", "The event is over")
     bob.hung_up_on()
     records = event.room.finished_cdrs(3)
-    assert sorted(record["channel"] for record in records) == ["pstn", "webrtc", "webrtc"]
-    assert {record["hangup_slug"] for record in records} == {"event-ended"}
+    assert sorted(record["channel"] for record in records) == ["sip", "webrtc", "webrtc"]
+    assert {record["reason_slug"] for record in records} == {"event-ended"}
     wes.page.goto(wes.address)  # a permanent room opens again for whoever comes
     wes.fill_in(way="listen")
     wes.here()
