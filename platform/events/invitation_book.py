@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import CompoundSelect, func, insert, select, union, update
 from sqlalchemy.orm import Session
 
+from contacts import service as contacts
+from contacts.models import Contact
 from events.models import Event
 from events.plan_models import Invitation, Unsubscription
 from mail.models import OutboxMail
@@ -212,7 +215,10 @@ def entries(session: Session, event: Event, *, page: int = 1, words: str = "") -
 
 
 def unsubscribe(session: Session, *, account_id: int, email: str, now: datetime) -> None:
-    """No more invitations and reminders of this account to this address. May be said twice."""
+    """No more invitations and reminders of this account to this address, and the address book says so, too.
+    May be said twice.
+    """
+    contacts.unsubscribe(session, account_id=account_id, email=email, now=now)
     query = select(Unsubscription.id).where(
         Unsubscription.account_id == account_id, Unsubscription.email == email
     )
@@ -240,12 +246,18 @@ def unsubscribed(
         query = select(Unsubscription.email).where(
             Unsubscription.account_id == account_id, Unsubscription.email.in_(part)
         )
-        found |= set(session.scalars(query))
+        found |= set(session.scalars(query)) | contacts.unsubscribed(
+            session, account_id=account_id, emails=part
+        )
     return found
 
 
-def _refusals(account_id: int) -> Select[str]:
-    return select(Unsubscription.email).where(Unsubscription.account_id == account_id)
+def _refusals(account_id: int) -> CompoundSelect[Any]:
+    said = select(Unsubscription.email).where(Unsubscription.account_id == account_id)
+    booked = select(Contact.email).where(
+        Contact.account_id == account_id, Contact.unsubscribed_at.is_not(None)
+    )
+    return union(said, booked)
 
 
 def _state(row: Invitation, mail_state: str | None, *, refused: bool) -> str:

@@ -29,8 +29,8 @@ from rooms.modes import Role
 
 CHUNK = 500
 GUESTS, REGISTERED, DONE = "guests", "registered", "done"
-REGISTERED_STATUSES = ("active", "accepted", "approved", "confirmed")
-"""Registrations that let people in."""
+APPROVED = "approved"
+"""`RegistrationStatus` of those who may come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _next(session: Session, event: Event, place: str, chunk: int) -> tuple[list[
             Registration.language,
         ).where(
             Registration.event_id == event.id,
-            Registration.status.in_(REGISTERED_STATUSES),
+            Registration.status == APPROVED,
             Registration.id > int(after or 0),
         )
         registered = session.execute(asked.order_by(Registration.id).limit(chunk)).all()

@@ -24,6 +24,7 @@ from database.errors import is_outage
 from database.types import now_utc, to_utc_ms
 from events import repository, service
 from events.models import EventSession
+from events.news import tell_session
 
 BACKLOG_MAX = 10_000
 TOUCH_S = 30.0
@@ -149,6 +150,9 @@ class SessionBook:
             left_open = repository.open_sessions(session, node_id=self._node_id)
             for row in left_open:
                 row.ended_at = row.last_seen_at
+                tell_session(
+                    session, event_id=row.event_id, session_id=row.id, ended=True, at=row.last_seen_at
+                )
             return len(left_open)
 
     def flush(self, *, timeout_s: float) -> bool:
@@ -190,6 +194,7 @@ class SessionBook:
         try:
             with self._sessions.begin() as session:
                 row = session.get(EventSession, page.session_id)
+                new = row is None
                 if row is None:
                     row = EventSession(
                         id=page.session_id,
@@ -202,6 +207,12 @@ class SessionBook:
                 row.ended_at = page.ended_at
                 row.total_visitors = page.total_visitors
                 row.max_visitors = page.max_visitors
+                session.flush()
+                about = {"event_id": page.event_id, "session_id": page.session_id}
+                if new:
+                    tell_session(session, **about, ended=False, at=page.started_at)
+                if page.ended_at is not None:
+                    tell_session(session, **about, ended=True, at=page.ended_at)
                 if page.event_over and page.ended_at is not None:
                     service.finish_event(session, page.event_id, now=page.ended_at)
         except Exception as exc:

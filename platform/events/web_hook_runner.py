@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from database.errors import is_outage
 from database.types import now_utc
+from events.news import ParticipantNews
 from events.web_hook_models import WebHook, WebHookDelivery
 from events.web_hook_sender import DeliveryError, HookSender
 from events.web_hooks import KEEP, signature
@@ -43,7 +44,7 @@ def wait_after(tries: int) -> timedelta:
 
 
 class WebHookRunner:
-    """See the module text. `version` goes into User-Agent."""
+    """See the module text. `version` goes into User-Agent; `news` is written down with each run."""
 
     def __init__(
         self,
@@ -51,10 +52,12 @@ class WebHookRunner:
         *,
         sender: HookSender | None = None,
         version: str = "0",
+        news: ParticipantNews | None = None,
         now: Callable[[], datetime] = now_utc,
         poll_s: float = POLL_S,
     ) -> None:
         self._sessions = sessions
+        self._news = news
         self._sender = sender or HookSender()
         self._agent = f"Tollbridge/{version}"
         self._now = now
@@ -85,6 +88,8 @@ class WebHookRunner:
 
     def run_once(self, now: datetime) -> int:
         """Bring what is due; how many messages were tried."""
+        if self._news is not None:
+            self._news.run_once()
         tried = 0
         silent: set[int] = set()
         for delivery_id, hook_id in self._due(now):

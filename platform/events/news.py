@@ -1,0 +1,110 @@
+"""What web hooks are told of events, sessions and people in rooms.
+
+Sessions are told in the transaction that writes them down. People come and go on the event loop's thread,
+which must not wait for a database: `ParticipantNews` takes it from the live rooms at once, keeps at most
+`BACKLOG_MAX` messages, and the worker of web hooks writes them. What is dropped because the database is away
+for long is counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from database.types import now_utc
+from events.models import Event
+from events.web_hooks import Kind, publish
+from rooms.events import Ended, Joined, Left, RoomEvent
+
+BACKLOG_MAX = 10_000
+
+
+def tell(
+    session: Session, *, event_id: int, kind: Kind, key: str, data: Mapping[str, Any], now: datetime
+) -> int:
+    """Tell whoever wants to hear of this event; `data` comes after its number and name."""
+    event = session.get(Event, event_id)
+    if event is None:
+        return 0
+    about = {"event_id": event.id, "event_name": event.name, **data}
+    return publish(session, account_id=event.account_id, kind=kind, key=key, data=about, now=now)
+
+
+def tell_session(session: Session, *, event_id: int, session_id: int, ended: bool, at: datetime) -> int:
+    """A run of the event began or ended at `at`."""
+    kind = Kind.EVENT_ENDED if ended else Kind.EVENT_STARTED
+    word = "ended" if ended else "started"
+    data = {"session_id": session_id, f"{word}_at": at.isoformat(timespec="seconds")}
+    return tell(session, event_id=event_id, kind=kind, key=f"session-{session_id}-{word}", data=data, now=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Note:
+    event_id: int
+    kind: Kind
+    key: str
+    data: Mapping[str, Any]
+    at: datetime
+
+
+class ParticipantNews:
+    """An observer of live rooms: `live.subscribe(news)`. Rooms are named by their event's number."""
+
+    def __init__(self, sessions: sessionmaker[Session], *, now: Callable[[], datetime] = now_utc) -> None:
+        self._sessions = sessions
+        self._now = now
+        self._notes: deque[_Note] = deque()
+        self._lock = threading.Lock()
+        self._names: dict[tuple[str, str], tuple[str, str]] = {}
+        self.dropped = 0
+
+    def __call__(self, room_id: str, events: Sequence[RoomEvent]) -> None:
+        for event in events:
+            if not room_id.isdecimal():
+                return
+            if isinstance(event, Joined):
+                data = {"participant_id": event.participant_id, "name": event.name, "role": str(event.role)}
+                self._names[(room_id, event.participant_id)] = (event.name, str(event.role))
+                self._note(int(room_id), Kind.PARTICIPANT_JOINED, event.participant_id, data)
+            elif isinstance(event, Left):
+                name, role = self._names.pop((room_id, event.participant_id), ("", ""))
+                data = {"participant_id": event.participant_id, "name": name, "role": role}
+                data["reason"] = str(event.reason)
+                self._note(int(room_id), Kind.PARTICIPANT_LEFT, event.participant_id, data)
+            elif isinstance(event, Ended):  # which stands for everybody's leaving
+                for room, who in [key for key in self._names if key[0] == room_id]:
+                    name, role = self._names.pop((room, who))
+                    data = {"participant_id": who, "name": name, "role": role, "reason": "ended"}
+                    self._note(int(room_id), Kind.PARTICIPANT_LEFT, who, data)
+
+    def run_once(self) -> int:
+        """Write what waits into the table of deliveries; how many notes. Raises SQLAlchemyError."""
+        with self._lock:
+            notes = list(self._notes)
+        if not notes:
+            return 0
+        with self._sessions.begin() as session:
+            for note in notes:
+                tell(
+                    session, event_id=note.event_id, kind=note.kind, key=note.key, data=note.data, now=note.at
+                )
+        with self._lock:
+            for _ in range(min(len(notes), len(self._notes))):
+                self._notes.popleft()
+        return len(notes)
+
+    def _note(self, event_id: int, kind: Kind, who: str, data: Mapping[str, Any]) -> None:
+        at = self._now()
+        word = "joined" if kind is Kind.PARTICIPANT_JOINED else "left"
+        key = f"{word}-{event_id}-{who[:80]}-{at.timestamp():.3f}"
+        with self._lock:
+            if len(self._notes) >= BACKLOG_MAX:
+                self.dropped += 1
+                return
+            self._notes.append(_Note(event_id=event_id, kind=kind, key=key, data=data, at=at))
