@@ -90,6 +90,7 @@ def test_a_network_that_is_lost_and_comes_back(event: Event) -> None:
     event.as_before()
 
 
+@pytest.mark.slow
 def test_a_tab_that_sleeps_and_wakes(event: Event) -> None:
     zoe = event.zoe
     session = zoe.context.new_cdp_session(zoe.page)

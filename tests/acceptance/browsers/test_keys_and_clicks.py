@@ -113,6 +113,7 @@ def test_what_is_typed_shows_on_the_page(event: Event, capsys: pytest.CaptureFix
     assert statistics.median(took) < AT_ONCE_S
 
 
+@pytest.mark.slow
 def test_what_is_clicked_reaches_the_telephone(event: Event, capsys: pytest.CaptureFixture[str]) -> None:
     ann, bob, wes = event.ann, event.bob, event.wes
     wes.click("#start")

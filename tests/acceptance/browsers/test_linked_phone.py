@@ -115,6 +115,7 @@ def test_the_call_becomes_the_persons_sound_and_hanging_up_gives_it_back(event: 
     event.hears_zoe("zoe")
 
     event.room.order("end")
+    until(event.room.sessions, lambda: "no session was kept")
     records = event.room.finished_cdrs(4)
     assert [r["channel"] for r in records if r["participant_id"] == seat].count("webrtc") == 1
     call = next(r for r in records if r["participant_id"] == seat and r["channel"] != "webrtc")
@@ -122,6 +123,7 @@ def test_the_call_becomes_the_persons_sound_and_hanging_up_gives_it_back(event: 
     assert call["called_e164"] == "+33975129519"
 
 
+@pytest.mark.slow
 def test_a_newer_call_replaces_the_older_and_a_closed_tab_keeps_the_person(event: Event) -> None:
     zoe = event.zoe
     zoe.enter(way="phone")  # chosen at the entrance: the room opens with the PIN
@@ -148,6 +150,7 @@ def test_a_newer_call_replaces_the_older_and_a_closed_tab_keeps_the_person(event
     assert zoe.state == {}
 
 
+@pytest.mark.slow
 def test_no_telephone_when_the_event_takes_no_calls(event: Event) -> None:
     wes, zoe = event.wes, event.zoe.enter()
     assert wes.page.get_attribute("#toggle-gateway", "aria-checked") == "true"
@@ -162,7 +165,6 @@ def test_no_telephone_when_the_event_takes_no_calls(event: Event) -> None:
     late.press(f"{event.room.listener_pin}#")
     late.hears_prompt(prompt("bye.gateway-off"))
     late.hung_up_on(within_s=30)
-    assert event.room.finished_cdrs(1)
     wes.click("#toggle-gateway")
     wes.shows("#toggle-gateway[aria-checked=true]")
     again = event.office.caller("again")

@@ -117,6 +117,7 @@ def test_stop_and_start_again_then_end_for_all(event: Event) -> None:
     for page in (wes, zoe):
         page.sees("h1, h2", "The event is over")
     bob.hung_up_on()
+    until(event.room.sessions, lambda: "no session was kept")
     records = event.room.finished_cdrs(3)
     assert sorted(record["channel"] for record in records) == ["sip", "webrtc", "webrtc"]
     assert {record["reason_slug"] for record in records} == {"event-ended"}
@@ -126,6 +127,7 @@ def test_stop_and_start_again_then_end_for_all(event: Event) -> None:
     event.room.becomes(started=False)
 
 
+@pytest.mark.slow
 def test_a_full_event_and_the_limit_of_a_discussion(
     office: Office, browsers: Chromiums, product: Product
 ) -> None:

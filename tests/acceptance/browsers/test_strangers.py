@@ -122,6 +122,7 @@ def test_a_name_that_is_a_program(browsers: Chromiums, product: Product) -> None
     wes.click("#tab-questions")
     assert wes.page.evaluate("window.broken") is None
     room.order("end")
+    until(room.sessions, lambda: "no session was kept")
     room.finished_cdrs(2)
 
     organiser = browsers.visitor("organiser", room)
