@@ -41,6 +41,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "room_",
         "socket",
     ),
+    "access": ("site/access", "site/templates/access", "site/static/js/access"),
+    "contacts": ("site/contacts", "site/templates/contacts"),
     "billing": (
         "site/billing",
         "site/templates/billing",
@@ -128,7 +130,8 @@ def part_of(file: str) -> str:
 
 
 def _texts() -> Iterator[tuple[str, Key]]:
-    options = {"**.html": {"silent": "false", "trimmed": "true"}, "**.txt": {"silent": "false"}}
+    html = {"silent": "false", "trimmed": "true", "extensions": "jinja2.ext.do"}  # as `render` has it
+    options = {"**.html": html, "**.txt": {"silent": "false"}}
     rows = extract_from_dir(PAGES, METHODS, options, keywords=KEYWORDS)
     for file, _line, text, _comments, _context in rows:
         yield Path(file).as_posix(), text if isinstance(text, str) else (text[0], text[1])

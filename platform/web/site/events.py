@@ -322,7 +322,7 @@ def _event_page(
         event=event,
         live=live,
         over=event.status == Status.INACTIVE,
-        url=f"{url}?l={event.hash_listener}" if event.access_type == AccessType.TOKEN else url,
+        url=url,
         presenter_url=f"{url}?l={event.hash_presenter}",
         presenter_pin=pins[Role.PRESENTER],
         listener_pin=pins[Role.PARTICIPANT],

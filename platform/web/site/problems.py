@@ -37,6 +37,14 @@ SENTENCES = (
     N_("must have at least %(n)s characters"),
     N_("must not have more than %(n)s characters"),
     N_("is too easy to guess"),
+    N_("must be a mail address"),
+    N_("must not be a web address"),
+    N_("must be one of the choices"),
+    N_("must be 2 to %(n)s different lines"),
+    N_("must be a country of two letters, ISO 3166"),
+    N_("at most %(n)s fields"),
+    N_("at most %(n)s at one time and %(all)s in one event"),
+    N_("there are %(n)s groups, which is all there may be"),
     N_("overlaps with %(name)s, %(when)s; the account may run %(n)s at a time"),
 )
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 NAVIGATION = (
     ("/events", N_("Events"), "calendar"),
+    ("/contacts", N_("Contacts"), "people"),
     ("/statistics", N_("Statistics"), "chart"),
     ("/billing", N_("Billing"), "wallet"),
     ("/account", N_("Account"), "person"),

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site import account, assets, events, home, join, room, signin, thanks
+from web.site import access, account, assets, contacts, events, home, join, room, signin, thanks
 from web.site.billing import routes as billing
 from web.site.staff import routes as staff_routes
 from web.site.statistics import routes as statistics
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, signin, account, events, statistics, billing, join, room):
+for module in (assets, home, signin, account, events, access, contacts, statistics, billing, join, room):
     router.include_router(module.router)
 router.include_router(staff_routes.router)
 

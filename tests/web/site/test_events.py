@@ -207,10 +207,13 @@ def test_a_session_shows_its_calls_without_whole_numbers(
     assert bob.client.get(f"/events/{bob.event_id}/sessions/{SESSION}").status_code == 404
 
 
-def test_token_events_hand_out_the_guests_own_link(ann: Person, services: Services) -> None:
+def test_token_events_hand_out_nothing_that_many_share(ann: Person, services: Services) -> None:
     ann.post(f"/events/{ann.event_id}/edit", {"name": "Invited", "access_type": "3"})
     event = event_of(services, ann)
-    assert f"?l={event.hash_listener}" in ann.client.get(f"/events/{ann.event_id}").text
+    page = ann.client.get(f"/events/{ann.event_id}").text
+    assert event.hash_listener not in page
+    assert "PIN for guests" not in page
+    assert f"/events/{ann.event_id}/tokens" in page
 
 
 def test_no_event_takes_the_address_of_a_page(ann: Person) -> None:
