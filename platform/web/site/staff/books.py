@@ -317,7 +317,7 @@ def _mirrors(session: Session, ids: Sequence[int]) -> dict[int, int]:
             LedgerTransaction.reverses_id.in_(ids)
         )
     )
-    return {int(row[0]): int(row[1]) for row in rows}
+    return {reversed_id: number for reversed_id, number in rows if reversed_id is not None}
 
 
 def _balances(session: Session, account_id: int) -> list[Balance]:

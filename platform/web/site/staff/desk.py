@@ -84,7 +84,7 @@ def actor(visitor: Visitor) -> str:
 def emails(session: Session, account_ids: Iterable[int | None]) -> Mapping[int, str]:
     """The mail address of each account."""
     ids = {number for number in account_ids if number is not None}
-    rows = session.execute(select(Account.id, Account.email).where(Account.id.in_(ids))) if ids else []
+    rows = session.execute(select(Account.id, Account.email).where(Account.id.in_(ids))).all() if ids else ()
     return {row.id: row.email for row in rows}
 
 

@@ -41,7 +41,7 @@ class Figures:
         """An amount in main units with all of its digits (nine at most)."""
         pattern = copy(Locale.parse(self._locale).currency_formats["standard"])
         pattern.frac_prec = (exponent(currency), 9)
-        return pattern.apply(amount, self._locale, currency=currency, currency_digits=False)
+        return str(pattern.apply(amount, self._locale, currency=currency, currency_digits=False))
 
     def decimal(self, value: float | Decimal | int, digits: int = 0) -> str:
         """1,234.5 with so many digits behind the point."""

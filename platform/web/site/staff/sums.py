@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
@@ -46,7 +47,7 @@ def of_all(session: Session, which: CdrSearch) -> Sums | None:
     """The totals of all that fit; None when there are more than `COUNT_MAX`, which would take too long."""
     if count(session, which) > COUNT_MAX:
         return None
-    rows = session.execute(
+    rows: Sequence[Any] = session.execute(
         select(
             CdrRating.currency,
             func.count(),
@@ -64,6 +65,6 @@ def of_all(session: Session, which: CdrSearch) -> Sums | None:
         calls=sum(row[1] for row in rows),
         connected_ms=sum(int(row[2]) for row in rows),
         billed_sec=sum(int(row[3]) for row in rows),
-        unpriced=sum(row[5] for row in rows),
-        costs_u={row[0]: int(row[4]) for row in sorted(rows, key=lambda row: row[0] or "") if row[0]},
+        unpriced=sum(int(row[5]) for row in rows),
+        costs_u=dict(sorted((row[0], int(row[4])) for row in rows if row[0] is not None)),
     )
