@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_killed_during_a_call_and_while_it_is_charged(shop: Callable[..., Shop])
     till.quarter_of_an_hour_later()
     for _ in range(2):
         pause_s = time.monotonic() + chance.uniform(0.0, 6.0)
-        until(lambda pause_s=pause_s: time.monotonic() > pause_s, "a moment of work")
+        until(partial(passed, pause_s), "a moment of work")
         product.kill()
         product.start()
 
@@ -62,3 +63,7 @@ def test_killed_during_a_call_and_while_it_is_charged(shop: Callable[..., Shop])
         ("payment", 952),
     ]
     till.agrees()
+
+
+def passed(moment_s: float) -> bool:
+    return time.monotonic() > moment_s

@@ -236,20 +236,21 @@ def test_frames_of_any_size_and_any_rubbish(pages: Pages) -> None:
     """Too large frames, bytes, broken JSON, floods: that connection ends, and its person may come back."""
     ada = pages.presenter("Ada").enter()
     codes = {}
-    for name, frames in {
+    storms: dict[str, list[str | bytes]] = {
         "huge": ["x" * (16 << 20)],
         "just-too-large": [json.dumps({"n": 2, "do": "offer", "sdp": "x" * (64 * 1024)})],
         "bytes": [b"\x00\xff" * 50],
         "flood": [json.dumps({"n": 2, "do": "ping"})] * 2000,
         "rubbish": ["{", "[]", "null", '{"n": 1e999}', "\u0000", "[" * 5000] * 100,
-    }.items():
+    }
+    for name, frames in storms.items():
         page = pages.page("Mallory", address="127.0.0.3").enter()
         try:
             for each in frames:
                 page.say_raw(each)
         except websockets.ConnectionClosed:
             pass
-        pages.until(lambda page=page: page.closed, f"the end of {name}")
+        pages.until(lambda page=page: page.closed, f"the end of {name}")  # type: ignore[misc]
         assert page.closed is not None
         codes[name] = page.closed[0]
         page.enter()
@@ -282,7 +283,8 @@ def test_rubbish_offers(scene: Scene, pages: Pages) -> None:
     assert set(answers) <= {"bad-offer", "answered"}, answers
     assert answers["bad-offer"] >= 20
     assert product.children("rooms.webrtc.worker") == [worker]
-    for value in (None, 5, ["v=0"], {}):
+    no_texts: list[object] = [None, 5, ["v=0"], {}]
+    for value in no_texts:
         assert mallory.ask("offer", sdp=value)["error"]["slug"] == "bad-message"
     mallory.sound(says_hz=950)
     pages.until(lambda: mallory.card().get("sound") == "web", "sound after all")

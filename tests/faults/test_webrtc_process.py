@@ -28,7 +28,7 @@ def talk(scene: Scene, pages: Pages) -> tuple[Caller, RoomPage, RoomPage]:
     scene.order("start")
     scene.order("set_mode", mode="discussion")
     for page in (ada, bea):
-        pages.until(lambda page=page: page.card().get("sound") == "web", "the browser's sound")
+        pages.until(lambda page=page: page.card().get("sound") == "web", "its sound")  # type: ignore[misc]
     for person in scene.people():
         if person["muted"]:  # the start mutes everybody
             assert ada.ask("unmute", participant=person["id"])["ok"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,7 +171,12 @@ class Till:
         return self.paid(made.json()["id"])
 
     def ask_top_up(
-        self, amount: str, *, key: str | None = None, save_card: bool = True, **more: str
+        self,
+        amount: str,
+        *,
+        key: str | None = None,
+        save_card: bool = True,
+        fields: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         return httpx.post(
             f"{self.product.url}/v1/billing/top_ups",
@@ -179,7 +184,7 @@ class Till:
                 "X-Api-Key": self.product.api_key,
                 "Idempotency-Key": key or f"test-{secrets.token_hex(12)}",
             },
-            json={"amount": amount, "save_card": save_card, **more},
+            json={"amount": amount, "save_card": save_card, **(fields or {})},
         )
 
     def pay(

@@ -62,6 +62,7 @@ def test_a_top_up_through_the_pages_of_the_provider(till: Till) -> None:
         expect(page.locator("main")).to_contain_text("4242")
 
 
+@pytest.mark.slow
 def test_declined_confirmed_and_given_up(till: Till) -> None:
     before = till.kinds()["top_up"]
     with chromium() as browser, new_page(browser) as page:

@@ -77,7 +77,7 @@ def test_amounts_that_cannot_be(till: Till, amount: str) -> None:
 
 @pytest.mark.parametrize("fields", [{"currency": "USD"}, {"currency": "XXX"}, {"price": "1"}])
 def test_other_currencies_and_unknown_fields(till: Till, fields: dict[str, str]) -> None:
-    assert till.ask_top_up("5.00", **fields).status_code == 422
+    assert till.ask_top_up("5.00", fields=fields).status_code == 422
 
 
 def test_a_declined_card_pays_nothing(till: Till) -> None:
