@@ -24,7 +24,9 @@ def at(minutes: float) -> datetime:
     return T0 + timedelta(minutes=minutes)
 
 
-def held(session: Session, event: Event, session_id: int, *, begin: float = 0, end: float | None = 60) -> None:
+def held(
+    session: Session, event: Event, session_id: int, *, begin: float = 0, end: float | None = 60
+) -> None:
     """A run of the event."""
     session.add(
         EventSession(
@@ -74,9 +76,10 @@ def a_webinar(session: Session, event: Event, session_id: int = 5_000_000_001) -
     held(session, event, session_id)
     entered(session, event, session_id, "ann")
     entered(session, event, session_id, "bob", timezone="UTC", accept_language="en-GB", language="en")
-    leg(session, session_id, "ann", 0, 60)
-    leg(session, session_id, "ann", 10, 20, phone=True)
-    leg(session, session_id, "bob", 5, 15, phone=True, caller_e164="+442079460000")
-    leg(session, session_id, "bob", 20, 50)
-    leg(session, session_id, "caller", 30, 42.5, phone=True)
+    leg(session, session_id, "ann", 0, 60, account_id=event.account_id)
+    leg(session, session_id, "ann", 10, 20, phone=True, account_id=event.account_id)
+    british = {"caller_e164": "+442079460000", "account_id": event.account_id}
+    leg(session, session_id, "bob", 5, 15, phone=True, **british)
+    leg(session, session_id, "bob", 20, 50, account_id=event.account_id)
+    leg(session, session_id, "caller", 30, 42.5, phone=True, account_id=event.account_id)
     return session_id

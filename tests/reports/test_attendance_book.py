@@ -39,7 +39,9 @@ class Flaky:
         return self._sessions.begin()
 
 
-def written(sessions: sessionmaker[Session], fill: Callable[[AttendanceBook], None], failures: int = 0) -> list[Attendee]:
+def written(
+    sessions: sessionmaker[Session], fill: Callable[[AttendanceBook], None], failures: int = 0
+) -> list[Attendee]:
     book = AttendanceBook(
         cast("sessionmaker[Session]", Flaky(sessions, failures)), backlog_max=3, retry_s=0.01
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
@@ -39,7 +40,8 @@ def test_phone_and_browser_are_one_person(sessions: sessionmaker[Session], event
     with sessions() as session:
         ann, bob, caller = people_in(session, CdrVisits(), [run])
     minute = 60_000
-    assert (ann.name, ann.email, ann.present_ms, ann.phone_ms) == ("Ann", "ann@example.org", 60 * minute, 10 * minute)
+    assert (ann.name, ann.email) == ("Ann", "ann@example.org")
+    assert (ann.present_ms, ann.phone_ms) == (60 * minute, 10 * minute)
     assert (ann.browser, ann.system, ann.device, ann.country) == ("Firefox", "Linux", "computer", "FR")
     assert (bob.present_ms, bob.browser_ms, bob.phone_ms) == (40 * minute, 30 * minute, 10 * minute)
     assert (bob.country, bob.ways) == ("GB", {Way.BROWSER, Way.PHONE})
@@ -93,8 +95,9 @@ def test_statistics_agree_with_the_records_whatever_happened(sessions: sessionma
     covered = 0
     for mine in legs.values():
         changes = sorted({moment for row in mine for moment in (row.join_at, row.leave_at) if moment})
-        for begin, end in zip(changes, changes[1:], strict=False):
-            if any(row.join_at <= begin and end <= row.leave_at for row in mine if row.join_at and row.leave_at):
+        for begin, end in pairwise(changes):
+            there = [row for row in mine if row.join_at and row.leave_at]
+            if any(row.join_at <= begin and end <= row.leave_at for row in there):  # type: ignore[operator]
                 covered += (end - begin) // timedelta(milliseconds=1)
     assert figures.total.participants == len(legs) > 10
     assert figures.total.present_ms == covered
@@ -108,7 +111,9 @@ def test_statistics_agree_with_the_records_whatever_happened(sessions: sessionma
     assert began == sorted(began, reverse=True)
 
 
-def test_a_session_belongs_to_the_month_on_the_readers_clock(sessions: sessionmaker[Session], event: Event) -> None:
+def test_a_session_belongs_to_the_month_on_the_readers_clock(
+    sessions: sessionmaker[Session], event: Event
+) -> None:
     new_year = (T0.replace(year=2027, month=1, day=1, hour=0, minute=30) - T0) / timedelta(minutes=1)
     with sessions.begin() as session:
         held(session, event, 9, begin=new_year, end=new_year + 5)

@@ -54,8 +54,8 @@ def test_presence_is_the_number_of_moments_in_the_room(visits: list[Visit]) -> N
 def test_the_most_people_at_once(visits: list[Visit]) -> None:
     by_person = {one.participant_id: moments([v for v in visits if v.participant_id == one.participant_id])
                  for one in visits}  # fmt: skip
-    every = range(110)
-    assert most_at_once(visits) == max((sum(m in own for own in by_person.values()) for m in every), default=0)
+    counts = (sum(moment in own for own in by_person.values()) for moment in range(110))
+    assert most_at_once(visits) == max(counts)
 
 
 def test_a_visit_does_not_end_before_it_begins() -> None:

@@ -75,12 +75,13 @@ def show(request: Request, url_name: str, services: AllServices, session: Reader
 @last_router.post("/{url_name}/thanks")
 def rate(request: Request, url_name: str, fields: PostedForm, services: AllServices) -> Response:
     key = str(fields.get("rate", ""))
+    with services.readers() as session:
+        event = _event(session, url_name)
+        who = _who(request, services, session, event, key)
+    if who is None:
+        raise not_found("page")
     try:
         with transaction(services) as session:
-            event = _event(session, url_name)
-            who = _who(request, services, session, event, key)
-            if who is None:
-                raise not_found("page")
             ratings.rate(
                 session,
                 event_id=event.id,
