@@ -84,5 +84,5 @@ def country_of_number(number: str | None) -> str | None:
         return None
     region = phonenumbers.region_code_for_number(parsed)
     if region is None:  # not in the numbering plan, as extensions behind a PBX are: the prefix still tells
-        region = phonenumbers.region_code_for_country_code(parsed.country_code)
+        region = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
     return region if region is not None and len(region) == 2 and region.isalpha() and region != "ZZ" else None

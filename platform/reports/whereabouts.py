@@ -8,6 +8,7 @@ something: fr-CA is Canada, fr is not France.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from babel.core import get_global
@@ -46,8 +47,8 @@ def country_of_languages(accept_language: str) -> str | None:
 
 @cache
 def _zones() -> dict[str, str]:
-    aliases: dict[str, str] = get_global("zone_aliases")
-    known: dict[str, str] = get_global("zone_territories")
+    aliases: Mapping[str, str] = get_global("zone_aliases")
+    known: Mapping[str, str] = get_global("zone_territories")
     homes = {zone: home for zone, home in known.items() if len(home) == 2 and home != "ZZ"}
     return {**{old: homes[new] for old, new in aliases.items() if new in homes}, **homes}
 

@@ -101,6 +101,8 @@ class Hall:
     event_id: int
     account_id: int
     peers: dict[str, int] = field(default_factory=dict)
+    told: list[tuple[str, int]] = field(default_factory=list)
+    """Who entered, and in which session."""
 
     async def enter(self, seat: str, role: Role = Role.PARTICIPANT) -> None:
         """In, with sound."""
@@ -172,6 +174,7 @@ def in_hall(sessions: sessionmaker[Session], folder: Path, story: Callable[[Hall
             now=lambda: datetime.now(UTC),
         )
         mixer, webrtc = PlayedMixer(), PlayedWebRtc()
+        told: list[tuple[str, int]] = []
         desk = BrowserDesk(
             node_id="n",
             version="1",
@@ -181,9 +184,10 @@ def in_hall(sessions: sessionmaker[Session], folder: Path, story: Callable[[Hall
             runs=runs,
             cdrs=cdrs,
             now=lambda: datetime.now(UTC),
+            entered=lambda visitor, session_id, _now: told.append((visitor.seat_id, session_id)),
         )
         try:
-            yield Hall(desk, live, runs, mixer, webrtc, cdrs, sessions, *ids)
+            yield Hall(desk, live, runs, mixer, webrtc, cdrs, sessions, *ids, told=told)
         finally:
             await desk.close()
             runs.close()
@@ -325,3 +329,16 @@ def test_each_visit_leaves_one_record_that_says_how_it_ended(play: Play) -> None
         assert len({row.session_id for row in rows.values()}) == 1
 
     play(story)
+
+
+def test_who_enters_is_told_once_with_the_session(
+    sessions: sessionmaker[Session], tmp_path: Path
+) -> None:
+    async def story(hall: Hall) -> None:
+        await hall.enter("ann")
+        await hall.enter("ann")
+        run = hall.runs.of(str(hall.event_id))
+        assert run is not None
+        assert hall.told == [("ann", run.session_id)]
+
+    in_hall(sessions, tmp_path, story)
