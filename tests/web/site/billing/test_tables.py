@@ -27,8 +27,9 @@ def rows_of(reader: Reader, path: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "sort=amount", "sort=amount&order=asc", "order=asc", "kind=usage", "from=2026-11-01",
-              "from=2026-10-01&to=2026-10-20", "kind=usage&from=2026-11-20&to=2026-11-21&sort=amount"],
+    "query", ["", "to=2026-11-21", "sort=amount", "sort=amount&order=asc", "order=asc", "kind=usage",
+              "from=2026-11-01", "from=2026-10-01&to=2026-10-20",
+              "kind=usage&from=2026-11-20&to=2026-11-21&sort=amount"],
 )  # fmt: skip
 def test_the_file_has_the_rows_of_the_screen_in_their_order(query: str, rooms: Rooms) -> None:
     page = rooms.ann.text(f"/billing/transactions?{query}")
@@ -38,6 +39,9 @@ def test_the_file_has_the_rows_of_the_screen_in_their_order(query: str, rooms: R
     assert lines
     for name in ("balance_change", "owed_change", "amount"):
         assert sum(Decimal(row[name]) for row in lines) == Decimal(totals[name])
+    amounts = [Decimal(row["amount"]) for row in lines]
+    ordered = amounts if "sort=amount" in query else [row["time_utc"] for row in lines]
+    assert ordered == sorted(ordered, reverse="order=asc" not in query)
     shown = Shown(language="en", zone="UTC")
     assert totals["currency"] == "EUR"
     foot = page.partition("<tfoot>")[2]
