@@ -42,6 +42,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "socket",
     ),
     "access": ("site/access", "site/templates/access", "site/static/js/access"),
+    "planning": ("site/planning", "site/templates/planning"),
     "contacts": ("site/contacts", "site/templates/contacts"),
     "billing": (
         "site/billing",

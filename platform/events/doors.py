@@ -41,7 +41,7 @@ class Doorkeeper(Protocol):
 
 def token_link(url: str, token: str) -> str:
     """The address that enters with a token."""
-    return f"{url}?token={token}"
+    return f"{url}?t={token}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

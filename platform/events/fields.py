@@ -22,11 +22,12 @@ NAME_LENGTH_MAX = 255
 TEXT_LENGTH_MAX = 20_000
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 4, 128
 RESERVED_URL_NAMES = frozenset({
-    "about", "account", "accounts", "admin", "api", "assets", "billing", "contact", "contacts", "docs", "embed",
-    "events", "favicon", "forgot", "healthz", "help", "hooks", "imprint", "invoices", "join",
-    "language", "legal", "login", "logout", "metrics", "openapi", "password", "payments", "paypal",
-    "privacy", "privatelabel", "reports", "reset", "robots", "rooms", "settings", "sign-in", "sign-out",
-    "sign-up", "signup", "static", "statistics", "stripe", "terms", "twilio", "v1", "webhooks", "well-known",
+    "about", "account", "accounts", "admin", "api", "assets", "billing", "calendar", "contact",
+    "contacts", "docs", "embed", "events", "favicon", "forgot", "healthz", "help", "hooks", "imprint",
+    "invoices", "join", "language", "legal", "login", "logout", "metrics", "openapi", "password",
+    "payments", "paypal", "privacy", "privatelabel", "reports", "reset", "robots", "rooms", "settings",
+    "sign-in", "sign-out", "sign-up", "signup", "static", "statistics", "stripe", "terms", "twilio",
+    "unsubscribe", "v1", "web-hooks", "webhooks", "well-known",
 })  # fmt: skip
 
 DEFAULT_SETTINGS: Mapping[str, bool | str] = {

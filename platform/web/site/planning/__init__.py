@@ -1,0 +1,1 @@
+"""Pages around the plan of an event: invitations, copies, calendars, web hooks, unsubscribing."""
