@@ -34,11 +34,7 @@ def test_messages_that_come_twice_late_or_in_the_wrong_order(till: Till, hooks: 
     answer = till.pay(made, hooks=hooks)
     assert answer.status_code == 303
     assert answer.headers["location"] == f"{till.product.url}/billing/top-ups/{made['id']}"
-    if hooks == "late":
-        until_s = time.monotonic() + 1.5
-        till.product.wait_for(lambda: time.monotonic() > until_s, "a moment without a message")
-        assert till.get(f"top_ups/{made['id']}")["state"] == "redirected"
-        assert [one.check for one in till.mismatches()] == ["not-in-ledger"]  # were it to stay so
+    if hooks == "late":  # the message or the clerk, whoever is first
         till.provider.hurry()
     till.paid(made["id"])
     until_s = time.monotonic() + 2.0  # the second message, and those in the wrong order, come within a second

@@ -37,7 +37,6 @@ def test_two_calls_are_charged_to_balance_and_card(shop: Callable[..., Shop]) ->
     assert {record["number_class"] for record in records} == {"tollfree"}
     till.rated(*records, city.record())
     assert till.kinds() == {"top_up": 1}  # nothing is charged before records of other nodes had time
-    assert till.mismatches()  # hours later that would be a fault
     until(lambda: product.demo.sessions()[0]["end_date"], "the end of the session")
     till.quarter_of_an_hour_later()
 
