@@ -89,7 +89,7 @@ class InvitationWriter:
         ).one_or_none()
         if first is None:
             return 0, 0
-        event_id, wanted = first[0], Wanted(first[1])
+        event_id, wanted = first[0], Wanted(first[1] or Wanted.INVITE)
         query = select(Invitation).where(Invitation.event_id == event_id, Invitation.wanted == wanted)
         rows = session.scalars(query.order_by(Invitation.id).limit(self._chunk).with_for_update()).all()
         rows = [row for row in rows if row.wanted == wanted]

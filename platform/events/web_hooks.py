@@ -198,7 +198,7 @@ def _put(
         }
         for hook in hooks
     ]
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     statement: Any = insert(WebHookDelivery.__table__).on_conflict_do_nothing(
         index_elements=["hook_id", "key"]
     )

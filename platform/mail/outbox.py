@@ -67,7 +67,7 @@ def enqueue_all(session: Session, mails: Sequence[tuple[str, Mail]], *, now: dat
     rows = [_values(mail, key=key, now=now) for key, mail in mails]
     if not rows:
         return
-    kind = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    kind: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     statement: Any = kind(OutboxMail.__table__).on_conflict_do_nothing(index_elements=["key"])
     session.connection().execute(statement, rows)
     session.info[_WAITING] = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -35,6 +36,7 @@ class RoomPage:
     socket_path: str
     join_path: str
     lobby_description: str
+    starts_at: datetime | None
     event_pin: str | None
     gateways: list[dict[str, Any]]
     zone_countries: Mapping[str, str]
@@ -55,6 +57,7 @@ def room(request: Request, url_name: str, services: AllServices, session: Reader
         socket_path=f"/rooms/{event.url_name}/socket",
         join_path=f"/{event.url_name}",
         lobby_description=event.lobby_description if event.lobby_enabled else "",
+        starts_at=None if event.permanent_room else event.starts_at,
         event_pin=_event_pin(event) if ticket.role is Role.PRESENTER else None,
         gateways=numbers_json(services.gateways),
         zone_countries=zone_countries(services.gateways),
