@@ -137,7 +137,7 @@ def test_a_day_with_a_clock_change_and_sudden_deaths(sessions: sessionmaker[Sess
             of_this = [
                 (to, body)
                 for to, subject, body in post.taken
-                if (subject.startswith(word) or subject.startswith(french))
+                if subject.startswith((word, french))
                 and subject.endswith(name)
                 and f"{wall[11:]} –" in body
             ]

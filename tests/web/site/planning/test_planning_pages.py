@@ -1,4 +1,4 @@
-"""Invitations, calendars, copies, web hooks and the way out of mails, as an organiser and a guest see them."""
+"""Invitations, calendars, copies, web hooks and the way out of mails, as people see them."""
 
 from __future__ import annotations
 
@@ -162,7 +162,8 @@ def test_pages_in_both_languages(ann: Person, language: str, services: Services)
     with services.sessions.begin() as session:
         session.add(
             Invitation(
-                event_id=ann.event_id, email="x@example.org", name="<i>X</i>", language="en", role="presenter",
+                event_id=ann.event_id, email="x@example.org", name="<i>X</i>", language="en",
+                role="presenter",
                 wanted=None, note="", round=1, sequence=0, created_at=now_utc(),
             )
         )  # fmt: skip
