@@ -24,10 +24,20 @@ HEADERS = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIM
 TEMPLATES = sorted(path.stem for path in (HERE / "templates").glob("[!_]*.txt"))
 WITHOUT_LINK = {"invitation_cancelled", "registration_declined", "registration_pending", "thanks"}
 OF_EVENTS: dict[str, object] = {
-    "event": "Results", "event_name": "Results", "organiser": "Ann", "when": None, "duration": "1 h", "note": "",
-    "changed": False, "pin": None, "numbers": [], "leave": "https://example.org/leave", "token": "", "more_url": "",
+    "event": "Results",
+    "event_name": "Results",
+    "organiser": "Ann",
+    "when": None,
+    "duration": "1 h",
+    "note": "",
+    "changed": False,
+    "pin": None,
+    "numbers": [],
+    "leave": "https://example.org/leave",
+    "token": "",
+    "more_url": "",
     "rate_url": "https://example.org/rate",
-}  # fmt: skip
+}
 VALUES = {"name": "Ann", "email": "ann@example.org", "link": "https://events.example/reset/abc"}
 
 
@@ -78,9 +88,7 @@ def test_names_of_attachments(name: str) -> None:
 @pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_mail_can_be_written_in_every_language(template: str, language: str) -> None:
-    mail = MailTexts().write(
-        template, language, {**OF_EVENTS, **VALUES}, to="ann@example.org", to_name="Ann"
-    )
+    mail = MailTexts().write(template, language, {**OF_EVENTS, **VALUES}, to="ann@example.org", to_name="Ann")
     for part in (mail.text, mail.html):
         assert (VALUES["link"] in part) or template in WITHOUT_LINK
     assert f'lang="{language}"' in mail.html
