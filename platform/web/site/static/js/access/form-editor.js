@@ -86,19 +86,24 @@ function wire(row) {
 
 for (const button of document.querySelectorAll("[data-add]")) {
   button.type = "button";
-  button.draggable = true;
   button.addEventListener("click", () => {
     if (all().length >= ROWS_MAX) return;
     const row = make(button.dataset.add);
     place(row, null);
     row.querySelector("input[type=text]").focus();
   });
-  button.addEventListener("dragstart", (event) => {
-    dragged = button.dataset.add;
-    event.dataTransfer.effectAllowed = "copy";
-    event.dataTransfer.setData("text/plain", button.dataset.add);
+}
+
+// Not every browser lets a button be dragged, so new fields have a grip beside their button.
+for (const grip of document.querySelectorAll("[data-grip]")) {
+  grip.hidden = false;
+  grip.draggable = true;
+  grip.addEventListener("dragstart", (event) => {
+    dragged = grip.dataset.grip;
+    event.dataTransfer.effectAllowed = "copyMove";
+    event.dataTransfer.setData("text/plain", dragged);
   });
-  button.addEventListener("dragend", () => {
+  grip.addEventListener("dragend", () => {
     dragged = null;
     clearMarks();
   });
@@ -107,6 +112,7 @@ for (const button of document.querySelectorAll("[data-add]")) {
 form.addEventListener("dragover", (event) => {
   if (dragged === null) return;
   event.preventDefault();
+  event.dataTransfer.dropEffect = typeof dragged === "string" ? "copy" : "move";
   clearMarks();
   const below = rowBelow(event.clientY);
   if (below !== null) below.classList.add("before");
