@@ -44,7 +44,8 @@ DRAG = """(what) => {
   const from = document.querySelector(what);
   const to = document.querySelector("#field-rows > li");
   const fire = (target, type) => target.dispatchEvent(new DragEvent(type, {
-    bubbles: true, cancelable: true, dataTransfer: new DataTransfer(), clientY: to.getBoundingClientRect().top + 3 }));
+    bubbles: true, cancelable: true, dataTransfer: new DataTransfer(),
+    clientY: to.getBoundingClientRect().top + 3 }));
   fire(from, "dragstart");
   fire(to, "dragover");
   fire(to, "drop");
