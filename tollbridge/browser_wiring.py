@@ -12,6 +12,7 @@ from bridge.calls.runs import Runs
 from bridge.cdr.store import CdrStore
 from bridge.mixer.client import MixerClient
 from database.types import now_utc
+from reports.attendance_book import AttendanceBook
 from rooms.live import LiveRooms
 from rooms.webrtc.client import Told, WebRtcClient
 from rooms.webrtc.protocol import Host, IceServer
@@ -24,7 +25,13 @@ _ELSEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 @contextlib.asynccontextmanager
 async def browser_parts(
-    settings: Settings, *, mixer: MixerClient, live: LiveRooms, runs: Runs, cdrs: CdrStore
+    settings: Settings,
+    *,
+    mixer: MixerClient,
+    live: LiveRooms,
+    runs: Runs,
+    cdrs: CdrStore,
+    attendance: AttendanceBook,
 ) -> AsyncIterator[tuple[BrowserDesk, WebRtcClient] | None]:
     """The parts, started, or None when there are to be no browsers; they are stopped on the way out.
 
@@ -58,6 +65,7 @@ async def browser_parts(
         runs=runs,
         cdrs=cdrs,
         now=now_utc,
+        entered=attendance.entered,
         ice_servers=[server.plain() for server in settings.ice_servers],
     )
     client.on_event = desk.on_webrtc

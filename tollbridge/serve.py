@@ -32,6 +32,7 @@ from bridge.calls.tolls import Tolls
 from bridge.cdr.errors import CdrError
 from bridge.cdr.guard import PinGuard
 from bridge.cdr.store import CdrStore
+from bridge.cdr.visits import CdrVisits
 from bridge.ivr.prompts.library import PromptLibrary
 from bridge.ivr.settings import IvrSettings
 from bridge.mixer import protocol as p
@@ -48,6 +49,8 @@ from events.directory import PinDirectory
 from events.session_book import SessionBook
 from mail.outbox import Outbox
 from mail.senders import FileSender, Sender, SmtpSender
+from reports.attendance_book import AttendanceBook
+from reports.farewell import FarewellClerk
 from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
 from rooms.webrtc.errors import Unavailable
@@ -248,9 +251,17 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         except SipConfigError as exc:
             raise StartError(str(exc)) from exc
         stack.push_async_callback(asyncio.to_thread, sip.stop)
+        attendance = AttendanceBook(stores.sessions)
+        attendance.start()
+        stack.push_async_callback(asyncio.to_thread, attendance.stop)
+        farewell = FarewellClerk(
+            stores.sessions, CdrVisits(), secret=secret, public_url=settings.web_address, now=now_utc
+        )
+        farewell.start()
+        stack.push_async_callback(asyncio.to_thread, farewell.stop)
         try:
             browsers = await stack.enter_async_context(
-                browser_parts(settings, mixer=mixer, live=live, runs=runs, cdrs=cdrs)
+                browser_parts(settings, mixer=mixer, live=live, runs=runs, cdrs=cdrs, attendance=attendance)
             )
         except Unavailable as exc:
             raise StartError(str(exc)) from exc

@@ -111,7 +111,7 @@ def call_mismatches(session: Session, *, calls: CallSource, start: datetime, now
     found: list[Mismatch] = []
     due = calls.billable_between(session, start, now - GRACE)
     while chunk := list(islice(due, _CHUNK)):
-        found += _calls(session, chunk)
+        found += _calls(session, chunk, now=now)
     faults = session.execute(
         select(UsageWork.scope, UsageWork.fault, UsageWork.tries).where(UsageWork.fault.is_not(None))
     )
@@ -122,7 +122,7 @@ def call_mismatches(session: Session, *, calls: CallSource, start: datetime, now
     return found
 
 
-def _calls(session: Session, chunk: Sequence[BillableCall]) -> list[Mismatch]:
+def _calls(session: Session, chunk: Sequence[BillableCall], *, now: datetime) -> list[Mismatch]:
     ids = [call.cdr_id for call in chunk]
     ratings = current_ratings(session, ids)
     rows = session.execute(
@@ -135,7 +135,7 @@ def _calls(session: Session, chunk: Sequence[BillableCall]) -> list[Mismatch]:
     waits = set(
         session.scalars(
             select(UsageWork.scope).where(
-                UsageWork.due_at.is_not(None),
+                UsageWork.due_at > now - GRACE,  # work that is overdue waits for a clerk who does not come
                 UsageWork.fault.is_(None),
                 UsageWork.scope.in_({scope_of(call.session_id, call.cdr_id) for call in chunk}),
             )

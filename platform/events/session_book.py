@@ -150,9 +150,7 @@ class SessionBook:
             left_open = repository.open_sessions(session, node_id=self._node_id)
             for row in left_open:
                 row.ended_at = row.last_seen_at
-                tell_session(
-                    session, event_id=row.event_id, session_id=row.id, ended=True, at=row.last_seen_at
-                )
+                _tell(session, event_id=row.event_id, session_id=row.id, ended=True, at=row.last_seen_at)
             return len(left_open)
 
     def flush(self, *, timeout_s: float) -> bool:
@@ -210,9 +208,9 @@ class SessionBook:
                 session.flush()
                 about = {"event_id": page.event_id, "session_id": page.session_id}
                 if new:
-                    tell_session(session, **about, ended=False, at=page.started_at)
+                    _tell(session, **about, ended=False, at=page.started_at)
                 if page.ended_at is not None:
-                    tell_session(session, **about, ended=True, at=page.ended_at)
+                    _tell(session, **about, ended=True, at=page.ended_at)
                 if page.event_over and page.ended_at is not None:
                     service.finish_event(session, page.event_id, now=page.ended_at)
         except Exception as exc:
@@ -223,3 +221,14 @@ class SessionBook:
             )
             self.dropped += 1
         return True
+
+
+def _tell(session: Session, *, event_id: int, session_id: int, ended: bool, at: datetime) -> None:
+    """Let web hooks know; a fault there must not cost us the session itself."""
+    try:
+        with session.begin_nested():
+            tell_session(session, event_id=event_id, session_id=session_id, ended=ended, at=at)
+    except Exception as exc:
+        if is_outage(exc):
+            raise
+        _log.exception("session_not_told", session_id=session_id, event_id=event_id)

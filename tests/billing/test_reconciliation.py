@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from billing import holds, ledger, reconciliation, trial_balance
 from billing.chart import Kind
 from billing.deck_models import CdrRating
-from billing.ledger_models import LedgerAccount, UsageLine, UsagePosting
+from billing.ledger_models import LedgerAccount, UsageLine, UsagePosting, UsageWork
 from billing.money import Money
 from billing.payments.gateway import ProviderTransaction
 from billing.reconciliation import Mismatch, reconcile
@@ -78,6 +78,18 @@ def test_a_call_nobody_rated_or_charged(world: World) -> None:
 def test_a_call_that_may_still_be_charged_is_no_mismatch(world: World) -> None:
     world.call(3, end_at=LATER - timedelta(hours=1))
     assert found(world) == []
+
+
+def test_a_clerk_who_does_not_come_is_noticed(world: World) -> None:
+    """A call that is priced and waits to be charged is no mismatch, until it waits for hours too long."""
+    world.call(3)
+    with world.sessions.begin() as session:
+        world.book.rate_calls(session, world.calls.calls, now=DUE)
+        session.execute(update(UsageWork).values(due_at=LATER - timedelta(hours=1)))
+    assert found(world) == []
+    with world.sessions.begin() as session:
+        session.execute(update(UsageWork).values(due_at=LATER - timedelta(hours=3)))
+    assert checks(world) == {"call-uncharged"}
 
 
 def test_a_line_that_was_lost_or_is_outdated(world: World) -> None:
