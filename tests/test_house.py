@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "billing": {"database", "paper", "accounts", "events", "mail"},
     "bridge": {"database", "wire", "accounts", "rooms", "events", "billing", "reports"},
     "web": {
-        "database", "mail", "paper", "accounts", "rooms", "events", "billing", "contacts", "reports", "bridge.cdr",
+        "database", "mail", "paper", "accounts", "rooms", "events", "billing", "contacts", "reports",
+        "bridge.cdr",
     },
     "tollbridge": {
         "database", "wire", "mail", "paper", "accounts", "contacts", "rooms", "events", "reports", "billing",

@@ -32,7 +32,6 @@ from bridge.calls.tolls import Tolls
 from bridge.cdr.errors import CdrError
 from bridge.cdr.guard import PinGuard
 from bridge.cdr.store import CdrStore
-from bridge.cdr.visits import CdrVisits
 from bridge.ivr.prompts.library import PromptLibrary
 from bridge.ivr.settings import IvrSettings
 from bridge.mixer import protocol as p
@@ -49,8 +48,6 @@ from events.directory import PinDirectory
 from events.session_book import SessionBook
 from mail.outbox import Outbox
 from mail.senders import FileSender, Sender, SmtpSender
-from reports.attendance_book import AttendanceBook
-from reports.farewell import FarewellClerk
 from rooms.feed import RoomFeed
 from rooms.live import LiveRooms
 from rooms.webrtc.errors import Unavailable
@@ -59,6 +56,7 @@ from tollbridge.banner import Banner
 from tollbridge.billing_wiring import billing_house, fund_notices, seller
 from tollbridge.browser_wiring import browser_parts
 from tollbridge.first_run import FirstRun, seed
+from tollbridge.lifecycle_wiring import lifecycle
 from tollbridge.metrics import BridgeCollector, Parts
 from tollbridge.secret import signing_key
 from tollbridge.settings import Settings
@@ -251,14 +249,10 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         except SipConfigError as exc:
             raise StartError(str(exc)) from exc
         stack.push_async_callback(asyncio.to_thread, sip.stop)
-        attendance = AttendanceBook(stores.sessions)
-        attendance.start()
-        stack.push_async_callback(asyncio.to_thread, attendance.stop)
-        farewell = FarewellClerk(
-            stores.sessions, CdrVisits(), secret=secret, public_url=settings.web_address, now=now_utc
+        gateways = _gateways(book)
+        attendance = await stack.enter_async_context(
+            lifecycle(settings, stores=stores, live=live, secret=secret, gateways=gateways)
         )
-        farewell.start()
-        stack.push_async_callback(asyncio.to_thread, farewell.stop)
         try:
             browsers = await stack.enter_async_context(
                 browser_parts(settings, mixer=mixer, live=live, runs=runs, cdrs=cdrs, attendance=attendance)
@@ -334,7 +328,7 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 tolls=tolls,
                 sockets_per_address=settings.sockets_per_address,
                 gate=NoBrowsers() if browsers is None else browsers[0],
-                gateways=_gateways(book),
+                gateways=gateways,
                 health=health,
                 clock=asyncio.get_running_loop().time,
             )

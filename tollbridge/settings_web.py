@@ -73,6 +73,12 @@ class WebSettings(BaseModel):
         "company joins from behind one address.",
     )
 
+    web_hooks_allow_private: bool = Field(
+        default=False,
+        description="Whether web hooks may go to private and loopback addresses: for trials, and where the "
+        "receiver stands in the same network.",
+    )
+
     smtp_host: str | None = Field(
         default=None,
         description="Mail server through which mail is sent. Default: none, and mail is written as files "

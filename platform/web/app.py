@@ -9,15 +9,19 @@ from fastapi import FastAPI
 from web import (
     billing_api,
     conferences,
+    contacts_api,
     errors,
+    invitations_api,
     join_routes,
     lists,
     live,
     operations,
     payment_hooks,
+    registration_api,
     reports_api,
     runs,
     socket,
+    tokens_api,
 )
 from web.middleware import Counting, JsonSuffix, SafeHeaders
 from web.services import Services
@@ -50,6 +54,10 @@ def create_app(services: Services) -> FastAPI:
         live,
         runs,
         reports_api,
+        tokens_api,
+        registration_api,
+        invitations_api,
+        contacts_api,
         operations,
         join_routes,
         socket,

@@ -71,9 +71,7 @@ def until(condition: Callable[[], Any], what: str, *, within_s: float = 10.0) ->
         time.sleep(0.02)
 
 
-def steadily(
-    condition: Callable[[], Any], what: str, *, for_s: float = 2.0, within_s: float = 20.0
-) -> None:
+def steadily(condition: Callable[[], Any], what: str, *, for_s: float = 2.0, within_s: float = 20.0) -> None:
     """Wait until a condition has held for some time: words to those who enter may yet interrupt a talk."""
     deadline_s = time.monotonic() + within_s
     since_s: float | None = None

@@ -118,7 +118,11 @@ def test_two_hundred_keys_a_second(scene: Scene) -> None:
         sound.ts += 800
         for step, end in ((1, 0), (2, 0x80)):
             header = struct.pack(
-                ">BBHII", 0x80, 101 | (0x80 if step == 1 else 0), sound.seq & 0xFFFF, sound.ts & 0xFFFFFFFF,
+                ">BBHII",
+                0x80,
+                101 | (0x80 if step == 1 else 0),
+                sound.seq & 0xFFFF,
+                sound.ts & 0xFFFFFFFF,
                 sound.ssrc,
             )
             sound.seq += 1

@@ -13,7 +13,9 @@ from web.site.staff import routes as staff_routes
 from web.site.statistics import routes as statistics
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, signin, account, planning, events, access, contacts, statistics, billing, join, room):
+for module in (
+    assets, home, signin, account, planning, events, access, contacts, statistics, billing, join, room,
+):  # fmt: skip
     router.include_router(module.router)
 router.include_router(staff_routes.router)
 

@@ -117,7 +117,7 @@ def test_the_form_is_arranged_without_scripts(ann: Person, services: Services) -
     assert (kept.enabled, kept.approval) == (True, True)
     assert EVIL not in ann.client.get(page).text
     swapped = {"enabled": "0", "fields[b][id]": "5", "fields[b][kind]": "choice", "fields[b][label]": "Size",
-               "fields[b][options]": "s\nl", 
+               "fields[b][options]": "s\nl",
                "fields[a][id]": "4", "fields[a][kind]": "text", "fields[a][label]": "Firm"}  # fmt: skip
     assert ann.post(page, swapped).status_code == 303
     assert [one.id for one in form_of(event_of(services, ann).registration).fields] == [5, 4]
