@@ -73,11 +73,30 @@ def _checked(source: Path) -> Path:
 def _unpack(tar: tarfile.TarFile, work: Path) -> Path:
     target = work / "source"
     target.mkdir()
-    tar.extractall(target, filter="data")
+    _extract(tar, target)
     folders = [path for path in target.iterdir() if path.is_dir()]
     if len(folders) != 1 or not (folders[0] / "version.mak").is_file():
         raise SetUpError("does not look like pjproject")
     return folders[0]
+
+
+def _extract(tar: tarfile.TarFile, target: Path) -> None:
+    """Unpack nothing but plain files and folders below `target`, and links between them."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(target, filter="data")
+        return
+    # Debian 12's Python 3.11.2 has no extraction filters (PEP 706) yet.
+    members = tar.getmembers()
+    root = target.resolve()
+    for member in members:
+        place = (root / member.name).resolve()
+        link = (place.parent if member.issym() else root) / member.linkname if member.linkname else place
+        if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+            raise SetUpError(f"contains {member.name}, which is no plain file")
+        if not (place.is_relative_to(root) and link.resolve().is_relative_to(root)):
+            raise SetUpError(f"contains {member.name}, which lies outside of it")
+        member.mode = (member.mode | 0o600) & 0o755
+    tar.extractall(target, members)
 
 
 def _from_path(path: Path, work: Path) -> Path:
