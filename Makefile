@@ -11,10 +11,10 @@ run: set-up
 
 # More workers than cores: the tests wait for real-time sound more than they compute.
 test: set-up-tests
-	$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not slow" --durations 25
 
 test-slow: set-up-tests
-	$(BIN)/pytest -n 4 --dist worksteal -m slow
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 # The same tests on PostgreSQL, which they start themselves; TESTS narrows them down, as for pytest.
 test-postgresql: set-up-tests

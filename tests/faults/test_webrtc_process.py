@@ -47,6 +47,7 @@ def everybody_hears(ann: Caller, ada: RoomPage, bea: RoomPage) -> Callable[[], b
     )
 
 
+@pytest.mark.slow
 def test_the_webrtc_process_is_killed(make_product: StartProduct) -> None:
     product = make_product()
     with Scene(product) as scene, Pages(product) as pages:
@@ -89,6 +90,7 @@ def test_the_webrtc_process_is_killed(make_product: StartProduct) -> None:
         assert sum(r["participant_id"] == ada.id for r in scene.records()) == 1
 
 
+@pytest.mark.slow
 def test_the_media_worker_is_killed_with_browsers_in_the_room(make_product: StartProduct) -> None:
     product = make_product()
     with Scene(product) as scene, Pages(product) as pages:

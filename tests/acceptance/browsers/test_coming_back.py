@@ -77,6 +77,7 @@ def cut_network(zoe: Visitor) -> Callable[[], None]:
     return give_back
 
 
+@pytest.mark.slow
 def test_a_network_that_is_lost_and_comes_back(event: Event) -> None:
     zoe = event.zoe
     give_back = cut_network(zoe)
@@ -106,6 +107,7 @@ def test_a_tab_that_sleeps_and_wakes(event: Event) -> None:
     assert zoe.state["joined_at"] == before
 
 
+@pytest.mark.slow
 def test_the_same_seat_in_two_tabs(event: Event) -> None:
     zoe, older = event.zoe, event.zoe.page
     zoe.page = zoe.new_page()
