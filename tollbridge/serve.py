@@ -306,6 +306,9 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                     "mixer": "ok" if mixer.ready else "the media worker is being restarted",
                     "records": "ok" if state.disk_ok else "the disk takes no call records",
                     "sip": "ok" if sip.lines else "pjsua2 is not running",
+                    "browsers": "ok"
+                    if browsers is None or browsers[1].ready
+                    else "the WebRTC process is being restarted",
                     **{
                         f"trunk {trunk}": "ok" if ok else "its provider refuses our registration"
                         for trunk, ok in lines.registrations.items()
