@@ -16,9 +16,9 @@ test: set-up-tests
 test-slow: set-up-tests
 	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
-# The same tests on PostgreSQL, which they start themselves; TESTS narrows them down, as for pytest.
+# The same tests (not the slow ones) on PostgreSQL, which they start themselves; TESTS narrows them down, as for pytest.
 test-postgresql: set-up-tests
-	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 4 --dist worksteal $(TESTS)
+	TOLLBRIDGE_TEST_DATABASE=postgresql $(BIN)/pytest -n 4 --dist worksteal -m "not slow" $(TESTS)
 
 lint: set-up
 	$(BIN)/ruff check .

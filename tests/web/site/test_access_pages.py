@@ -180,7 +180,8 @@ def test_robots_are_thanked_and_strangers_sites_refused(
     assert fill_in(browser, event, website="http://spam.example") == 303
     assert browser.post(f"/{event.url_name}/register", data={"registration[1]": "x"}).status_code == 403
     assert mails(services) == []
-    codes = {fill_in(browser, event, **{"registration[3]": f"p{n}@example.org"}) for n in range(BURST)}
+    # The allowance comes back with time, and a busy machine takes its time: more than a burst may be needed.
+    codes = (fill_in(browser, event, **{"registration[3]": f"p{n}@example.org"}) for n in range(5 * BURST))
     assert 429 in codes
 
 
