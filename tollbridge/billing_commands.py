@@ -129,7 +129,7 @@ def import_(
         if activate:
             for gone in deck_shelf.activate(session, deck.id, by="command line", now=now):
                 typer.echo(f"deck {gone.id}: {gone.name} version {gone.version} gave way")
-            rating_parts(settings)[2].rate_waiting(session, now=now)
+            rating_parts(settings)[2].rating.rate_waiting(session, now=now)
 
 
 @rates_app.command("activate")
@@ -143,7 +143,7 @@ def activate(deck: DeckNumber) -> None:
         now = now_utc()
         for gone in deck_shelf.activate(session, deck, by="command line", now=now):
             typer.echo(f"deck {gone.id}: {gone.name} version {gone.version} gave way")
-        result = rating_parts(settings)[2].rate_waiting(session, now=now)
+        result = rating_parts(settings)[2].rating.rate_waiting(session, now=now)
         typer.echo(f"{result.rated} waiting calls have a price now")
 
 

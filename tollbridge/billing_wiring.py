@@ -20,15 +20,14 @@ import structlog
 import uvicorn
 from sqlalchemy.orm import Session, sessionmaker
 
-from billing import profile, sample_deck
+from billing import sample_deck
+from billing.books import Books, open_books
 from billing.deck_shelf import DeckShelf
 from billing.invoices.issue import InvoiceDesk
 from billing.invoices.seller import SellerDetails
-from billing.invoices.vat import taxes
 from billing.invoices.vies import LIVE_URL as VIES_URL
 from billing.invoices.vies import VatChecker, ViesClient
 from billing.metering import MeterEvent
-from billing.payments import charges
 from billing.payments.cashier import Cashier, PaymentRunner
 from billing.payments.fund_mails import FundMails
 from billing.payments.gateway import PaymentGateway
@@ -37,12 +36,9 @@ from billing.payments.notices import PaymentMails
 from billing.payments.paypal_gateway import PayPalGateway
 from billing.payments.stripe_gateway import StripeGateway
 from billing.payments.test_gateway.app import create_app as create_sandbox
-from billing.payments.test_gateway.books import Books
+from billing.payments.test_gateway.books import Books as SandboxBooks
 from billing.payments.test_gateway.client import SandboxGateway
 from billing.payments.test_gateway.hooks import Courier
-from billing.rating_book import RatingBook
-from billing.rerating import Reratings
-from billing.usage import UsageBook
 from billing.usage_runner import UsageRunner
 from bridge.cdr.billable import CdrCalls
 from database.errors import is_outage
@@ -77,27 +73,13 @@ class BillingHouse:
     """The parts of billing, for pages, calls and commands."""
 
     parts: BillingParts
-    book: RatingBook
-    usage: UsageBook
-    usage_runner: UsageRunner
-    reratings: Reratings
-    gateways: tuple[PaymentGateway, ...]
     sandbox_url: str | None
 
 
-def rating_parts(settings: Settings) -> tuple[CdrCalls, DeckShelf, RatingBook, UsageBook]:
+def rating_parts(settings: Settings) -> tuple[CdrCalls, DeckShelf, Books]:
     """What rates and charges calls; used by commands, too."""
     calls, shelf = CdrCalls(), DeckShelf()
-    book = RatingBook(
-        calls,
-        shelf=shelf,
-        currency_of=lambda session, account_id: (
-            profile.get(session, account_id, currency=settings.currency).currency
-        ),
-        on_priced=UsageRunner.priced,
-    )
-    usage = UsageBook(taxes=taxes(seller(settings)), shortfalls=charges.request_charge)
-    return calls, shelf, book, usage
+    return calls, shelf, open_books(calls, shelf, seller=seller(settings), currency=settings.currency)
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +87,7 @@ async def billing_house(
     settings: Settings, *, sessions: sessionmaker[Session], mail: Outbox
 ) -> AsyncIterator[BillingHouse]:
     """All of billing, started; stopped on the way out. Raises OSError when a port or file cannot be used."""
-    calls, shelf, book, usage = rating_parts(settings)
+    calls, shelf, books = rating_parts(settings)
     if settings.sample_rates:
         with sessions.begin() as session:
             now = now_utc()
@@ -123,7 +105,7 @@ async def billing_house(
             lambda session, letter, key: mail.enqueue(session, letter, key=key),
             billing_url=f"{settings.web_address}/billing",
         )
-        usage_runner = UsageRunner(sessions, book, usage)
+        usage_runner = UsageRunner(sessions, books.rating, books.usage)
         vies = ViesClient(requester=settings.seller_vat_number, base_url=settings.vies_url or VIES_URL)
         stack.callback(vies.close)
         house = BillingHouse(
@@ -135,11 +117,6 @@ async def billing_house(
                 seller=seller(settings),
                 currency=settings.currency,
             ),
-            book=book,
-            usage=usage,
-            usage_runner=usage_runner,
-            reratings=Reratings(book, usage),
-            gateways=tuple(gateways),
             sandbox_url=sandbox_url,
         )
         clerk = Clerk(
@@ -184,7 +161,7 @@ def providers(settings: Settings) -> Iterator[list[PaymentGateway]]:
 async def _sandbox(settings: Settings) -> AsyncIterator[tuple[SandboxGateway, str]]:
     """The test provider on its own port, and the gateway to it."""
     api_key, hook_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    books = Books(settings.data_dir / "test_payments.db")
+    books = SandboxBooks(settings.data_dir / "test_payments.db")
     courier = Courier(books, url=f"{settings.web_address}/hooks/payments/test", secret=hook_secret)
     async with WebServer.bound(settings.http_host, settings.sandbox_port) as server:
         base_url = settings.model_copy(update={"http_port": server.port, "public_url": None}).web_address

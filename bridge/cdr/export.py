@@ -28,6 +28,11 @@ _NUMBERS = ("caller_e164", "called_e164")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+def no_formula(text: str) -> str:
+    """`text` as a cell that a spreadsheet shows and does not run (OWASP, "CSV injection")."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def iso_ms(moment: datetime) -> str:
     """`2026-11-23T12:00:00.000Z`; `moment` is aware and in UTC."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
@@ -70,6 +75,4 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    if isinstance(value, str) and name not in _NUMBERS and text.startswith(_FORMULA):
-        return "'" + text
-    return text
+    return no_formula(text) if isinstance(value, str) and name not in _NUMBERS else text

@@ -14,9 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi.responses import Response
 
-from bridge.cdr.export import iso_ms
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from bridge.cdr.export import iso_ms, no_formula
 
 
 class Plain(str):
@@ -43,7 +41,7 @@ def cell(value: object) -> str:
         case Plain():
             return str(value)
         case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
+            return no_formula(value)
         case bool():
             return "true" if value else "false"
     return f"{value}"

@@ -15,12 +15,7 @@ from sqlalchemy.orm import Session
 from accounts.models import Account, User
 from accounts.sign_in import Visitor
 from accounts.users import Role
-from billing.invoices import vat
-from billing.payments import charges
-from billing.rating_book import RatingBook
-from billing.rerating import Reratings
-from billing.usage import UsageBook
-from billing.usage_runner import UsageRunner
+from billing.books import Books, open_books
 from events.models import Event, EventSession
 from web.billing_parts import BillingParts
 from web.site.i18n import N_, language_of, texts
@@ -41,19 +36,9 @@ TABS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
-    """What rates and charges calls, as the product itself does it."""
-
-    rating: RatingBook
-    reratings: Reratings
-
-
 def books_of(parts: BillingParts) -> Books:
     """The same books as those of the clerk who rates new calls."""
-    rating = RatingBook(parts.calls, shelf=parts.decks, on_priced=UsageRunner.priced)
-    usage = UsageBook(taxes=vat.taxes(parts.seller), shortfalls=charges.request_charge)
-    return Books(rating=rating, reratings=Reratings(rating, usage))
+    return open_books(parts.calls, parts.decks, seller=parts.seller, currency=parts.currency)
 
 
 def show(

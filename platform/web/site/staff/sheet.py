@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from billing import profile
 from billing.deck_models import RateDeck
 from billing.money import from_micro
-from bridge.cdr.export import iso_ms
+from bridge.cdr.export import iso_ms, no_formula
 from bridge.cdr.masking import masked
 from bridge.cdr.search import CdrHit, CdrSearch, Sort, find
 from web.site.staff.desk import emails, runs
@@ -36,7 +36,6 @@ COLUMNS = (
     "price_version", "waits_for_price", "billable", "disposition", "reason", "q850", "ended_by", "end_basis",
     "mos", "loss_percent",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OURS = frozenset({"caller", "called"})
 _PAGE = 1000
 MARK = "\ufeff"
@@ -161,7 +160,7 @@ def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
     text = str(value)
-    return f"'{text}" if name not in _OURS and isinstance(value, str) and text.startswith(_FORMULA) else text
+    return no_formula(text) if isinstance(value, str) and name not in _OURS else text
 
 
 def _utc(moment: datetime | None) -> str | None:
