@@ -15,7 +15,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from events import schedule
+from events import agenda, schedule
 from events.errors import BadEventError, FieldProblem
 
 NAME_LENGTH_MAX = 255
@@ -23,10 +23,11 @@ TEXT_LENGTH_MAX = 20_000
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 4, 128
 RESERVED_URL_NAMES = frozenset({
     "about", "account", "accounts", "admin", "api", "assets", "billing", "calendar", "contact",
-    "contacts", "docs", "embed", "events", "favicon", "forgot", "healthz", "help", "hooks", "imprint",
-    "invoices", "join", "language", "legal", "login", "logout", "metrics", "openapi", "password",
-    "payments", "paypal", "privacy", "privatelabel", "reports", "reset", "robots", "rooms", "settings",
-    "sign-in", "sign-out", "sign-up", "signup", "static", "statistics", "stripe", "terms", "twilio",
+    "clock", "contacts", "docs", "embed", "events", "favicon", "forgot", "healthz", "help", "hooks",
+    "imprint", "invoices", "join", "language", "legal", "login", "logout", "look", "metrics", "openapi",
+    "password", "payments", "paypal", "privacy", "privatelabel", "reports", "reset", "robots", "rooms",
+    "settings", "skins", "sign-in", "sign-out", "sign-up", "signup", "static", "statistics", "stripe",
+    "terms", "twilio",
     "unsubscribe", "v1", "web-hooks", "webhooks", "well-known",
 })  # fmt: skip
 
@@ -87,6 +88,7 @@ class EventWishes:
     duration_min: int | None = None
     timezone: str | None = None
     skin_id: int | None = None
+    agenda: list[dict[str, str]] | None = None
     registration: Mapping[str, bool | int] = field(default_factory=dict)
     settings: Mapping[str, bool | str] = field(default_factory=dict)
 
@@ -111,6 +113,7 @@ def parse_wishes(data: Mapping[str, Any], *, default_zone: str = "UTC") -> Event
         duration_min=reader.take("duration", lambda v: schedule.parse_duration(_text(v, maximum=16))),
         timezone=zone,
         skin_id=reader.take("skin_id", lambda v: _integer(v, low=1, high=1_000_000)),
+        agenda=reader.take("agenda", agenda.parse_agenda),
         registration=reader.group(
             "registration", {"enabled": _flag, "template": lambda v: _integer(v, low=1, high=1_000)}
         ),

@@ -56,6 +56,7 @@ class Event(Base):
     state: Mapped[str] = mapped_column(String(16), default="scheduled", index=True)
     sequence: Mapped[int] = mapped_column(default=0)
     planned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    agenda: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
 
     pins: Mapped[list[EventPin]] = relationship(
         back_populates="event",

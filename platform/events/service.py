@@ -18,7 +18,8 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from events import pins, plan_repository, repository
+from events import pins, plan_repository, repository, skins
+from events.agenda import text_of
 from events.errors import BadEventError, FieldProblem, NoPinLeftError, UnknownEventError
 from events.fields import (
     DEFAULT_REGISTRATION,
@@ -70,7 +71,8 @@ def create_event(session: Session, *, account_id: int, wishes: EventWishes, now:
         starts_at=wishes.starts_at,
         duration_min=wishes.duration_min or _DEFAULT_DURATION_MIN,
         timezone=wishes.timezone or "UTC",
-        skin_id=wishes.skin_id or 1,
+        skin_id=skins.wanted_or_default(session, account_id=account_id, skin_id=wishes.skin_id),
+        agenda=wishes.agenda or [],
         registration={**DEFAULT_REGISTRATION, **wishes.registration},
         settings={**DEFAULT_SETTINGS, **wishes.settings},
         capacity=MEETING_CAPACITY if room_type == RoomType.MEETING else None,
@@ -143,11 +145,13 @@ def update_event(session: Session, event: Event, *, wishes: EventWishes, now: da
         "starts_at",
         "duration_min",
         "timezone",
-        "skin_id",
+        "agenda",
     ):
         value = getattr(wishes, name)
         if value is not None:
             setattr(event, name, value)
+    if wishes.skin_id is not None:
+        event.skin_id = skins.wanted_or_default(session, account_id=event.account_id, skin_id=wishes.skin_id)
     event.registration = {**event.registration, **wishes.registration}
     event.settings = {**event.settings, **wishes.settings}
     if _shown_in_calendars(event) != shown_before:
@@ -179,7 +183,8 @@ def copy_event(session: Session, event: Event, *, wishes: EventWishes, now: date
             lobby_description=_first(wishes.lobby_description, event.lobby_description),
             duration_min=wishes.duration_min or event.duration_min,
             timezone=wishes.timezone or event.timezone,
-            skin_id=wishes.skin_id or event.skin_id,
+            skin_id=wishes.skin_id or skins.look_of(session, event).skin_id,
+            agenda=_first(wishes.agenda, event.agenda),
             registration={**event.registration, **wishes.registration},
             settings={**event.settings, **wishes.settings},
         ),
@@ -282,7 +287,7 @@ def _first(wanted: T | None, kept: T) -> T:
 
 def _shown_in_calendars(event: Event) -> tuple[object, ...]:
     when = (event.starts_at, event.duration_min, event.timezone, event.permanent_room)
-    return (event.name, event.url_name, *when)
+    return (event.name, event.url_name, text_of(event.agenda), *when)
 
 
 def _check_free(session: Session, event: Event) -> None:
