@@ -2,12 +2,13 @@
 
 Delivering the same lines again changes nothing: a final record is inserted under its UNIQUE key or not at
 all, an open call is inserted or brought up to date, and closing removes it.  So the journal may be replayed
-from any earlier point after a crash.
+from any earlier point after a crash. Whoever wants to hear of records is told in the same transaction, and only of
+those that it made new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -33,6 +34,9 @@ _encoder = msgspec.json.Encoder()
 _facts_decoder = msgspec.json.Decoder(CallFacts)
 _stats_decoder = msgspec.json.Decoder(LegStats)
 
+#: Told (session, new records, now) within the transaction that stores them; see `bridge.cdr.news`.
+Tell = Callable[[Session, Sequence[CallFacts], datetime], object]
+
 
 def is_row_at_fault(error: BaseException) -> bool:
     """True when the database is fine and will never take this row."""
@@ -45,10 +49,13 @@ def is_row_at_fault(error: BaseException) -> bool:
 class Delivery:
     """Statements on `cdr` and `cdr_open` on behalf of one life (`boot_id`) of one node. Holds no state."""
 
-    def __init__(self, sessions: sessionmaker[Session], *, node_id: str, boot_id: str) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], *, node_id: str, boot_id: str, tell: Tell | None = None
+    ) -> None:
         self._sessions = sessions
         self._node_id = node_id
         self._boot_id = boot_id
+        self._tell = tell
 
     def deliver(self, lines: Sequence[Line], *, now: datetime) -> list[CallFacts]:
         """Write at most `BATCH_LINES` lines in one transaction.
@@ -113,11 +120,14 @@ class Delivery:
     def _insert_closed(
         self, session: Session, closed: dict[str, CallFacts], now: datetime
     ) -> list[CallFacts]:
+        before = set(session.scalars(select(Cdr.id).where(Cdr.id.in_(closed))))
         rows = [row_of(facts) | {"ingest_at": now} for facts in closed.values()]
         # One compiled statement for many rows; a list of VALUES would be compiled anew for every batch.
         session.connection().execute(_insert(session)(Cdr.__table__).on_conflict_do_nothing(), rows)
         session.execute(delete(CdrOpen).where(CdrOpen.id.in_(closed)))
         stored = set(session.scalars(select(Cdr.id).where(Cdr.id.in_(closed))))
+        if self._tell is not None and (fresh := stored - before):
+            self._tell(session, [facts for call, facts in closed.items() if call in fresh], now)
         return [facts for call, facts in closed.items() if call not in stored]
 
     def _upsert_open(self, session: Session, opened: Iterable[CallFacts], now: datetime) -> None:

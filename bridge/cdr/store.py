@@ -35,7 +35,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from bridge.cdr import spool as journal
-from bridge.cdr.delivery import BATCH_LINES, Delivery, is_row_at_fault
+from bridge.cdr.delivery import BATCH_LINES, Delivery, Tell, is_row_at_fault
 from bridge.cdr.progress import Checkpoint, closed_by_crash, load_checkpoints, save_checkpoints
 from bridge.cdr.record import CallFacts, new_id
 from bridge.cdr.spool import Line, Spool
@@ -90,7 +90,9 @@ class _Item:
 
 
 class CdrStore:
-    """The record keeper of one node. Thread-safe. `start` before use, `stop` at the end."""
+    """The record keeper of one node. Thread-safe. `start` before use, `stop` at the end. `tell` hears of each
+    record once, in the transaction that stores it.
+    """
 
     def __init__(
         self,
@@ -100,13 +102,14 @@ class CdrStore:
         node_id: str,
         settings: CdrStoreSettings | None = None,
         clock: Callable[[], datetime] = now_utc,
+        tell: Tell | None = None,
     ) -> None:
         self._settings = settings or CdrStoreSettings()
         self._clock = clock
         self._node_id = node_id
         self._boot_id = new_id()
         self._spool = Spool(spool_dir)
-        self._delivery = Delivery(sessions, node_id=node_id, boot_id=self._boot_id)
+        self._delivery = Delivery(sessions, node_id=node_id, boot_id=self._boot_id, tell=tell)
         self._queue: deque[_Item] = deque()
         self._head = threading.Lock()  # held by the thread that takes items off the queue
         self._news = threading.Event()

@@ -1,6 +1,6 @@
 """What web hooks are told of events, sessions and people in rooms.
 
-Sessions are told in the transaction that writes them down. People come and go on the event loop's thread,
+Sessions, and who registers, are told in the transaction that writes them down. People come and go on the event loop's thread,
 which must not wait for a database: `ParticipantNews` takes it from the live rooms at once, keeps at most
 `BACKLOG_MAX` messages, and the worker of web hooks writes them. What is dropped because the database is away
 for long is counted.
@@ -18,7 +18,9 @@ from typing import Any
 from sqlalchemy.orm import Session, sessionmaker
 
 from database.types import now_utc
+from events.access_models import Registration
 from events.models import Event
+from events.registration_form import form_of
 from events.web_hooks import Kind, publish
 from rooms.events import Ended, Joined, Left, RoomEvent
 
@@ -42,6 +44,27 @@ def tell_session(session: Session, *, event_id: int, session_id: int, ended: boo
     word = "ended" if ended else "started"
     data = {"session_id": session_id, f"{word}_at": at.isoformat(timespec="seconds")}
     return tell(session, event_id=event_id, kind=kind, key=f"session-{session_id}-{word}", data=data, now=at)
+
+
+def tell_registration(session: Session, event: Event, row: Registration, *, kind: Kind, now: datetime) -> int:
+    """Somebody registered for the event, or was approved or declined: what they filled in, and how it stands.
+    The organiser may change their mind, so the moment is part of what is told.
+    """
+    labels = {str(one.id): one.label for one in form_of(event.registration).fields}
+    data = {
+        "registration_id": row.id,
+        "status": str(row.status),
+        "email": row.email,
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "fields": {labels.get(number, number): answer for number, answer in row.answers.items()},
+        "registered_at": row.created_at.isoformat(timespec="seconds"),
+    }
+    word = kind.value.rpartition(".")[2]
+    key = f"registration-{row.id}-{word}"
+    if kind is not Kind.REGISTRATION:
+        key += f"-{now.timestamp():.3f}"
+    return tell(session, event_id=event.id, kind=kind, key=key, data=data, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

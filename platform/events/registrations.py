@@ -28,9 +28,11 @@ from events.access_models import EventToken, Registration
 from events.errors import RegistrationError, UnknownEventError
 from events.fields import Status
 from events.models import Event
+from events.news import tell_registration
 from events.registration_form import Entry, RegistrationForm, as_json, form_of
 from events.service import note_change
 from events.tokens import Holder, TokenEntry
+from events.web_hooks import Kind
 
 PAGE_SIZE = 250
 EVENT_MAX = 50_000
@@ -96,7 +98,10 @@ def register(
         if _added(session, known):
             _into_address_book(session, event, entry, now)
             if not form.approval:
-                return _approved(session, event, known, now, fresh=True)
+                found = _approved(session, event, known, now, fresh=True)
+                tell_registration(session, event, known, kind=Kind.REGISTRATION, now=now)
+                return found
+            tell_registration(session, event, known, kind=Kind.REGISTRATION, now=now)
             return _due(Registered(registration=known, token=None, fresh=True, mail_due=True), now)
         known = by_email(session, event, entry.email)  # the same person clicked twice
         assert known is not None
@@ -111,7 +116,9 @@ def approve(session: Session, event: Event, registration: Registration, *, now: 
     if registration.status == RegistrationStatus.APPROVED:
         token = _token(session, event, registration)
         return Registered(registration=registration, token=token, fresh=False, mail_due=False)
-    return _approved(session, event, registration, now, fresh=False)
+    found = _approved(session, event, registration, now, fresh=False)
+    tell_registration(session, event, registration, kind=Kind.REGISTRATION_APPROVED, now=now)
+    return found
 
 
 def decline(session: Session, event: Event, registration: Registration, *, now: datetime) -> Registered:
@@ -124,6 +131,7 @@ def decline(session: Session, event: Event, registration: Registration, *, now: 
             tokens.revoke(session, event, token, now=now)
             registration.token_id = None
         session.flush()
+        tell_registration(session, event, registration, kind=Kind.REGISTRATION_DECLINED, now=now)
     found = Registered(registration=registration, token=None, fresh=False, mail_due=changed)
     return _due(found, now) if changed else found
 

@@ -45,6 +45,8 @@ class Kind(StrEnum):
     PARTICIPANT_JOINED = "participant.joined"
     PARTICIPANT_LEFT = "participant.left"
     REGISTRATION = "registration.created"
+    REGISTRATION_APPROVED = "registration.approved"
+    REGISTRATION_DECLINED = "registration.declined"
     PAYMENT = "payment.succeeded"
     CDR = "cdr.created"
     TEST = "test"
@@ -63,29 +65,57 @@ def add_hook(
     allow_private: bool = False,
 ) -> WebHook:
     """A new address with a secret of its own. Raises BadEventError."""
-    problems = []
+    full = len(hooks_of(session, account_id=account_id)) >= HOOKS_MAX
+    more = (
+        [FieldProblem(field="url", message=f"an account has at most {HOOKS_MAX} web hooks")] if full else []
+    )
+    address, wanted = _checked(url, kinds, allow_private=allow_private, problems=more)
+    hook = WebHook(account_id=account_id, url=address, secret=_new_secret(), kinds=wanted, created_at=now)
+    session.add(hook)
+    session.flush()
+    return hook
+
+
+def change_hook(
+    session: Session,
+    hook: WebHook,
+    *,
+    url: str | None = None,
+    kinds: Iterable[str] | None = None,
+    allow_private: bool = False,
+) -> None:
+    """Another address, or other things to tell; None leaves them. Raises BadEventError."""
+    given = hook.url if url is None else url
+    wanted = hook.kinds if kinds is None else kinds
+    hook.url, hook.kinds = _checked(given, wanted, allow_private=allow_private, problems=[])
+    session.flush()
+
+
+def rotate_secret(session: Session, hook: WebHook) -> str:
+    """A new secret, which signs from now on, also what waits already."""
+    hook.secret = _new_secret()
+    session.flush()
+    return hook.secret
+
+
+def _checked(
+    url: str, kinds: Iterable[str], *, allow_private: bool, problems: list[FieldProblem]
+) -> tuple[str, list[str]]:
     try:
         address = checked_url(url, allow_private=allow_private)
     except ValueError as exc:
         problems.append(FieldProblem(field="url", message=str(exc)))
         address = ""
-    wanted = sorted({kind for kind in kinds if kind in OFFERED})
-    if not wanted:
+    given = set(kinds) - {Kind.TEST}
+    if not given or not given <= set(OFFERED):
         problems.append(FieldProblem(field="kinds", message="must be one or more of: " + ", ".join(OFFERED)))
-    if len(hooks_of(session, account_id=account_id)) >= HOOKS_MAX:
-        problems.append(FieldProblem(field="url", message=f"an account has at most {HOOKS_MAX} web hooks"))
     if problems:
         raise BadEventError(problems)
-    hook = WebHook(
-        account_id=account_id,
-        url=address,
-        secret="whsec_" + secrets.token_urlsafe(32),
-        kinds=wanted,
-        created_at=now,
-    )
-    session.add(hook)
-    session.flush()
-    return hook
+    return address, [kind.value for kind in OFFERED if kind in given]
+
+
+def _new_secret() -> str:
+    return "whsec_" + secrets.token_urlsafe(32)
 
 
 def checked_url(text: str, *, allow_private: bool = False) -> str:
@@ -111,6 +141,13 @@ def hooks_of(session: Session, *, account_id: int) -> Sequence[WebHook]:
     """The account's addresses, oldest first."""
     query = select(WebHook).where(WebHook.account_id == account_id, WebHook.deleted_at.is_(None))
     return session.scalars(query.order_by(WebHook.id)).all()
+
+
+def listeners(session: Session, account_ids: Iterable[int | None], *, kind: Kind) -> set[int]:
+    """Which of these accounts have an address that wants this kind."""
+    wanted = [account_id for account_id in account_ids if account_id is not None]
+    query = select(WebHook).where(WebHook.account_id.in_(wanted), WebHook.deleted_at.is_(None))
+    return {hook.account_id for hook in session.scalars(query) if kind in hook.kinds}
 
 
 def hook_of(session: Session, *, account_id: int, hook_id: int) -> WebHook:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from accounts.service import create_account
 from contacts import service as contacts
 from contacts.fields import parse_contact
 from database.types import now_utc
-from events import registrations, service, tokens
+from events import registrations, service, tokens, web_hooks
 from events.directory import PinDirectory
 from events.errors import BadEventError, RegistrationError, UnknownEventError
 from events.fields import parse_wishes
@@ -21,6 +22,8 @@ from events.models import Event
 from events.registration_form import RegistrationForm, arrange, as_json, check, form_of
 from events.registrations import Registered, RegistrationStatus
 from events.token_text import new_token
+from events.web_hook_models import WebHookDelivery
+from events.web_hooks import Kind
 
 NOW = now_utc()
 Sessions = sessionmaker[Session]
@@ -219,3 +222,40 @@ def test_events_that_take_no_registrations(sessions: Sessions) -> None:
         service.finish_event(session, over.id, now=NOW)
     with pytest.raises(RegistrationError):
         register(sessions, over)
+
+
+def test_web_hooks_hear_of_each_decision_once(sessions: Sessions) -> None:
+    event = make_event(sessions, approval=True, rows=ROWS, access_type=3)
+    with sessions.begin() as session:
+        web_hooks.add_hook(
+            session, account_id=event.account_id, url="https://hooks.example.org/", now=NOW,
+            kinds=[Kind.REGISTRATION, Kind.REGISTRATION_APPROVED, Kind.REGISTRATION_DECLINED],
+        )  # fmt: skip
+    for _ in range(2):
+        number = register(sessions, event, **{"4": "Acme", "5": "small", "6": "1"}).registration.id
+    for second, change in enumerate([registrations.approve] * 2 + [registrations.decline] * 2):
+        with sessions.begin() as session:
+            fresh = service.get_event(session, account_id=event.account_id, event_id=event.id)
+            row = registrations.get(session, fresh, registration_id=number)
+            change(session, fresh, row, now=NOW + timedelta(seconds=second))
+    with sessions() as session:
+        bodies = [json.loads(row.body) for row in session.query(WebHookDelivery).order_by(WebHookDelivery.id)]
+    assert [body["type"] for body in bodies] == [
+        "registration.created", "registration.approved", "registration.declined",
+    ]  # fmt: skip
+    assert [body["data"]["status"] for body in bodies] == ["pending", "approved", "declined"]
+    data = bodies[0]["data"]
+    assert (data["event_id"], data["registration_id"], data["email"]) == (event.id, number, "ann@example.org")
+    assert data["fields"] == {"Company": "Acme", "Size": "small", "I agree": True}
+
+
+def test_who_needs_no_approval_is_told_of_once(sessions: Sessions) -> None:
+    event = make_event(sessions)
+    with sessions.begin() as session:
+        kinds = [Kind.REGISTRATION, Kind.REGISTRATION_APPROVED]
+        url = "https://hooks.example.org/"
+        web_hooks.add_hook(session, account_id=event.account_id, url=url, kinds=kinds, now=NOW)
+    register(sessions, event)
+    with sessions() as session:
+        (body,) = [json.loads(row.body) for row in session.query(WebHookDelivery)]
+    assert (body["type"], body["data"]["status"]) == ("registration.created", "approved")
