@@ -31,6 +31,7 @@ from bridge.calls.toll_books import TollBooks
 from bridge.calls.tolls import Tolls
 from bridge.cdr.errors import CdrError
 from bridge.cdr.guard import PinGuard
+from bridge.cdr.news import tell_calls
 from bridge.cdr.store import CdrStore
 from bridge.ivr.prompts.library import PromptLibrary
 from bridge.ivr.settings import IvrSettings
@@ -144,7 +145,9 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
             raise StartError(f"the database cannot be used: {_first_line(exc)}") from exc
         sessions.start()
         stack.push_async_callback(asyncio.to_thread, sessions.stop)
-        cdrs = CdrStore(stores.sessions, spool_dir=settings.spool_dir, node_id=settings.node_id)
+        cdrs = CdrStore(
+            stores.sessions, spool_dir=settings.spool_dir, node_id=settings.node_id, tell=tell_calls
+        )
         try:
             recovered = await asyncio.to_thread(cdrs.start)
         except CdrError as exc:
