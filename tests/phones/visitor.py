@@ -29,7 +29,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.phones.caller import until
 from tests.phones.ear import Ear
-from tests.support.browser import DESKTOP, launch
+from tests.support.browser import DESKTOP, launch, wait_until
 from tests.support.product import Product, Room
 from tests.support.sound import Sound
 
@@ -156,10 +156,12 @@ class Visitor:
         self.page.goto(self.address if key is None else f"{self.address}?l={key}")
         self.fill_in(way=way, password=password)
 
-    def fill_in(self, *, way: str = "browser", password: str | None = None) -> None:
+    def fill_in(
+        self, *, way: str = "browser", password: str | None = None, email: str = "somebody@example.org"
+    ) -> None:
         """Fill in the join page that is open, and send it off."""
         self.page.fill("#name", self.name)
-        self.page.fill("#email", "somebody@example.org")
+        self.page.fill("#email", email)
         if password is not None:
             self.page.fill("#password", password)
         self.page.click(f"label.choice:has(input[name=way][value={way}])")
@@ -211,9 +213,8 @@ class Visitor:
 
     def seen_at(self, selector: str, *, within_s: float = 10.0) -> float:
         """When what is watched for was there, in seconds since 1970."""
-        self.page.wait_for_function(
-            "selector => testSeen[selector] !== undefined", arg=selector, timeout=within_s * 1000
-        )
+        seen = "selector => testSeen[selector] !== undefined"
+        wait_until(self.page, seen, selector, within_s=within_s)
         return float(self.page.evaluate("selector => testSeen[selector]", selector)) / 1000
 
     @property

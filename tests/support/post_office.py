@@ -1,9 +1,9 @@
 """A real mail server (aiosmtpd) on a free port of this machine, and the letters that it took.
 
-    with PostOffice() as post:
-        with Product(folder, **post.settings) as product:
-            letter = post.letter("ann@example.org", "Invitation")
-            letter.text, letter.link("/talk?t="), letter.pin, letter.calendar
+with PostOffice() as post:
+    with Product(folder, **post.settings) as product:
+        letter = post.letter("ann@example.org", "Invitation")
+        letter.text, letter.link("/talk?t="), letter.pin, letter.calendar
 """
 
 from __future__ import annotations
@@ -118,9 +118,7 @@ class PostOffice:
     def letters(self, to: str = "", subject: str = "") -> list[Letter]:
         """Those taken so far, oldest first."""
         with self._arrived:
-            return [
-                each for each in self._letters if to in ("", each.recipient) and subject in each.subject
-            ]
+            return [each for each in self._letters if to in ("", each.recipient) and subject in each.subject]
 
     def letter(self, to: str, subject: str = "", *, number: int = 1, within_s: float = _WAIT_S) -> Letter:
         """Wait for the `number`-th letter to somebody whose subject has this in it."""

@@ -1,4 +1,4 @@
-"""A product that sends its mail to a real mail server, its organiser, and people with browsers and telephones."""
+"""A product that sends its mail to a real mail server, its organiser, and people who come."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.phones.caller import until
 from tests.phones.visitor import Visitor
 from tests.support.product import Product, Room
 
@@ -93,6 +94,15 @@ class Organiser:
     def invite(self, room: Room, addresses: str, **choices: str) -> None:
         self.preview(room, addresses, **choices)
         self.send()
+
+    def reads(self, row: str, text: str) -> None:
+        """Reload the page until this row has this in it: what leaves by mail takes a moment."""
+
+        def there() -> bool:
+            self.page.reload()
+            return text in self.row(row).inner_text()
+
+        until(there, lambda: f"“{text}” is not in the row of {row}", within_s=30)
 
     def row(self, text: str) -> Any:
         """The row of the table with this in it; there must be one."""
