@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from datetime import datetime
@@ -55,6 +56,7 @@ def root(
 def serve() -> None:
     """Answer calls and web requests until stopped."""
     settings = settings_or_exit()
+    gc.disable()  # a quarter of the start would be looking for garbage among modules; on again when it is up
     from tollbridge.serve import run
 
     raise typer.Exit(run(settings))

@@ -119,6 +119,7 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)
+    gc.enable()
 
 
 @contextlib.asynccontextmanager
@@ -254,7 +255,9 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         stack.push_async_callback(asyncio.to_thread, sip.stop)
         gateways = _gateways(book)
         attendance = await stack.enter_async_context(
-            lifecycle(settings, stores=stores, live=live, secret=secret, gateways=gateways)
+            lifecycle(
+                settings, stores=stores, live=live, directory=directory, secret=secret, gateways=gateways
+            )
         )
         try:
             browsers = await stack.enter_async_context(

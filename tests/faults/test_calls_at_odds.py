@@ -10,7 +10,7 @@ from tests.faults.scene import PARIS, Scene, until
 from tests.phones.sip_message import audio_sdp
 from tests.phones.sip_phone import SipPhone
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def test_thirty_calls_in_the_same_ten_milliseconds(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from tests.faults.conftest import StartProduct
 from tests.faults.scene import Caller, Scene, steadily, until
 from tests.support.sound import sine
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 VOICES = (425.0, 625.0, 925.0)
 

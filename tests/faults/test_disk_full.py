@@ -15,7 +15,7 @@ import pytest
 from tests.faults.scene import Scene, record_prompts, until
 from tests.support.product import Product
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 Fill = Callable[[Product, Path], AbstractContextManager[None]]
 

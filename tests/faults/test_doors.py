@@ -12,7 +12,7 @@ from tests.faults.scene import NOBODY, PARIS, Scene, until
 from tests.phones.sip_message import audio_sdp
 from tests.phones.sip_phone import SipPhone
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def refused_in_words(scene: Scene, pin: object, slug: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tests.faults.scene import Caller, Scene, steadily, until
 from tests.support.product import Product
 from tests.support.sound import sine
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 ANN_HZ, BOB_HZ = 425.0, 725.0
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.scene import Caller, Scene, until
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def wrong(caller: Caller) -> None:

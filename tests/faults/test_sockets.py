@@ -23,7 +23,7 @@ from tests.rooms.webrtc.studio import Browser
 from tests.support.pages import Pages, RoomPage
 from tests.support.product import Product
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 BURST = 1000
 NEIGHBOUR = "127.0.0.2"

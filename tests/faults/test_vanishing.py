@@ -9,12 +9,11 @@ import pytest
 from tests.faults.conftest import StartProduct
 from tests.faults.scene import Scene, until
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 TIMEOUT_S = 5
 
 
-@pytest.mark.slow  # the probe is given up after the 32 s of RFC 3261 timer F
 def test_gone_without_a_bye_and_silent_but_there(make_product: StartProduct) -> None:
     """Both send nothing for longer than the limit; only the one whose phone does not answer is ended."""
     product = make_product(media_timeout_s=str(TIMEOUT_S))

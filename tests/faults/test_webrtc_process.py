@@ -14,7 +14,7 @@ from tests.faults.scene import Caller, Scene, steadily, until
 from tests.support.pages import Pages, RoomPage
 from tests.support.sound import sine
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 ANN_HZ, ADA_HZ, BEA_HZ = 425.0, 700.0, 950.0
 
@@ -47,7 +47,6 @@ def everybody_hears(ann: Caller, ada: RoomPage, bea: RoomPage) -> Callable[[], b
     )
 
 
-@pytest.mark.slow
 def test_the_webrtc_process_is_killed(make_product: StartProduct) -> None:
     product = make_product()
     with Scene(product) as scene, Pages(product) as pages:
@@ -90,7 +89,6 @@ def test_the_webrtc_process_is_killed(make_product: StartProduct) -> None:
         assert sum(r["participant_id"] == ada.id for r in scene.records()) == 1
 
 
-@pytest.mark.slow
 def test_the_media_worker_is_killed_with_browsers_in_the_room(make_product: StartProduct) -> None:
     product = make_product()
     with Scene(product) as scene, Pages(product) as pages:
@@ -116,7 +114,6 @@ def test_the_media_worker_is_killed_with_browsers_in_the_room(make_product: Star
         until(lambda: ann.hears(ADA_HZ), "Ada")
 
 
-@pytest.mark.slow
 def test_both_processes_are_killed_again_and_again(make_product: StartProduct) -> None:
     product = make_product()
     with Scene(product) as scene, Pages(product) as pages:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,3 +77,15 @@ def new_page(browser: Browser, **options: Any) -> Iterator[Page]:
     finally:
         context.close()
     assert wrong == []
+
+
+def wait_until(page: Page, expression: str, argument: Any = None, *, within_s: float = 10.0) -> None:
+    """Wait until JavaScript is true on a page.
+
+    Playwright's own `wait_for_function` evaluates its text again inside the page when it is not true at once,
+    which the pages' Content-Security-Policy forbids.
+    """
+    until = time.monotonic() + within_s
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < until, f"not true within {within_s} s: {expression}"
+        page.wait_for_timeout(20)

@@ -20,7 +20,7 @@ from tests.phones.twilio_phone import TwilioCall, TwilioPhone
 from tests.support.product import Product, Room
 from tests.support.sound import silent_ms, sine
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 class JitteryPhone(TwilioPhone):

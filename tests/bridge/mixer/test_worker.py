@@ -181,7 +181,8 @@ def test_browsers_ends_and_a_telephone_hear_each_other_on_real_sockets() -> None
             assert len({head[4] for head in heads}) == 1
         b.client.close(legs[0])
         await b.until(lambda: any(r.final for r in b.reports(legs[0])))
-        assert b.reports(legs[0])[-1].rx_pkts == bob.sent > 0
+        assert bob.sent - 2 <= b.reports(legs[0])[-1].rx_pkts <= bob.sent
+        assert bob.sent > 5
 
     live(scenario)
 

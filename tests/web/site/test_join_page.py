@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from events.models import Event
-from tests.support.browser import DESKTOP, PHONE, chromium, new_page
+from tests.support.browser import DESKTOP, PHONE, chromium, new_page, wait_until
 from tests.support.room_site import RoomSite
 
 expect.set_options(timeout=5_000)
@@ -122,9 +122,7 @@ def test_the_whole_way_in_with_a_sound_check(site: RoomSite, browser: Browser) -
     with new_page(browser, **DESKTOP) as page:
         page.goto(f"{site.url}/town-hall")
         expect(page.locator("#meter-hint")).to_have_text("Your microphone works.")
-        page.wait_for_function(
-            "Number(document.querySelector('#sound-meter').getAttribute('aria-valuenow')) > 20"
-        )
+        wait_until(page, "Number(document.querySelector('#sound-meter').getAttribute('aria-valuenow')) > 20")
         assert page.locator("#sound-microphone option").count() > 1
         page.locator("label:has(#sound-noise)").click()
         page.click("#sound-test")

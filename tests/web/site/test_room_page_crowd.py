@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from rooms import commands as c
 from rooms.modes import AudioMode, Role, Via
-from tests.support.browser import DESKTOP, chromium, new_page
+from tests.support.browser import DESKTOP, chromium, new_page, wait_until
 from tests.support.room_site import RoomSite
 
 PEOPLE = 500
@@ -57,7 +57,7 @@ def test_the_list_stays_smooth(sessions: sessionmaker[Session]) -> None:
             c.Start(by=c.ORGANISER),
         )
         site.enter(page, "Ada", host=True)
-        page.wait_for_function(f"document.querySelectorAll('.side .person').length === {PEOPLE + 1}")
+        wait_until(page, f"document.querySelectorAll('.side .person').length === {PEOPLE + 1}")
         page.wait_for_timeout(1_000)
         page.evaluate(_WATCH)
         costs = _Costs(page)
