@@ -1,8 +1,8 @@
 """The life of events around their calls: steps, invitations, web hooks, who came, thanks.
 
 Each part has a thread of its own over the database; what live rooms tell them is taken at once and written
-down later.  The one thing that goes the other way, closing the room of an event that ended by itself, is
-handed to the event loop.
+down later.  Two things go the other way: closing the room of an event that ended by itself is handed to the
+event loop, and on the loop a watch puts out whose token was taken back.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import structlog
+
 from bridge.cdr.visits import CdrVisits
 from database.types import now_utc
+from events.directory import PinDirectory
+from events.door_watch import LOOK_EVERY_S, DoorWatch
 from events.doors import Doors
 from events.invitations import MailParts
 from events.news import ParticipantNews
@@ -31,10 +35,18 @@ from tollbridge.settings import Settings
 from tollbridge.stores import Stores
 from web.services import Gateway
 
+_log = structlog.get_logger(__name__)
+
 
 @contextlib.asynccontextmanager
 async def lifecycle(
-    settings: Settings, *, stores: Stores, live: LiveRooms, secret: bytes, gateways: Sequence[Gateway]
+    settings: Settings,
+    *,
+    stores: Stores,
+    live: LiveRooms,
+    directory: PinDirectory,
+    secret: bytes,
+    gateways: Sequence[Gateway],
 ) -> AsyncIterator[AttendanceBook]:
     """All parts, started; stopped on the way out. The book is told who enters."""
     loop = asyncio.get_running_loop()
@@ -81,7 +93,19 @@ async def lifecycle(
             stack.push_async_callback(asyncio.to_thread, part.stop)
         stack.callback(live.subscribe(uses.observe))
         stack.callback(live.subscribe(news))
+        watching = asyncio.create_task(_keep_looking(DoorWatch(live, directory)))
+        stack.callback(watching.cancel)
         yield attendance
+
+
+async def _keep_looking(watch: DoorWatch) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        try:
+            watch.look(now_s=loop.time())
+        except Exception:
+            _log.exception("door_watch_failed")
 
 
 def _post(loop: asyncio.AbstractEventLoop, work: Callable[[int], None], event_id: int) -> None:

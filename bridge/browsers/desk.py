@@ -244,7 +244,7 @@ class BrowserDesk:
                 case e.Kicked():
                     visit = self._visits.get(event.participant_id)
                     if visit is not None and visit.run is run:
-                        self._close(visit, "kicked", HangupParty.BRIDGE)
+                        self._close(visit, "revoked" if event.revoked else "kicked", HangupParty.BRIDGE)
                 case e.Ended():
                     for visit in [one for one in self._visits.values() if one.run is run]:
                         self._close(visit, "event-ended", HangupParty.BRIDGE)

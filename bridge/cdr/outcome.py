@@ -53,6 +53,7 @@ _TABLE: tuple[tuple[str, Disposition, int, int, PinResult | None], ...] = (
     ("caller-cancelled", _D.SUCCESS, 487, 16, None),
     ("event-ended", _D.SUCCESS, 480, 16, None),
     ("kicked", _D.SUCCESS, 480, 16, None),
+    ("revoked", _D.SUCCESS, 480, 16, None),
     ("replaced", _D.SUCCESS, 480, 16, None),
     ("wrong-pin", _D.CLIENT_ERROR, 403, 21, _P.BAD),
     ("pin-timeout", _D.CLIENT_ERROR, 408, 102, _P.TIMEOUT),

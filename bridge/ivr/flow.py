@@ -47,7 +47,7 @@ FAREWELLS = frozenset({
 ANOTHER_NUMBER = frozenset({"toll-free-off", "toll-free-spent"})
 """Reasons whose words send the caller to another number, which follows."""
 
-FAREWELL_OF = {"removed": "kicked"}
+FAREWELL_OF = {"removed": "kicked", "revoked": "kicked"}
 """Reasons that are said in the words of another."""
 
 REFUSALS = frozenset({
@@ -249,7 +249,7 @@ class CallFlow:
         if isinstance(event, e.Ended):
             return self._leave("event-ended", now_s=now_s)
         if isinstance(event, e.Kicked) and event.participant_id == me:
-            return self._leave("kicked", now_s=now_s)
+            return self._leave("revoked" if event.revoked else "kicked", now_s=now_s)
         if isinstance(event, e.Left) and event.participant_id == me:
             return self._leave("event-ended", now_s=now_s)
         notice = announce(event, me=me, view=menu.view)

@@ -128,6 +128,13 @@ def _opens_nothing(row: repository.ChangedPin) -> bool:
     return row.seat_id is None or not is_token_seat(row.seat_id)
 
 
+def _taken_back(row: repository.ChangedPin) -> bool:
+    """Whether this is the PIN of a token that the organiser took back while the event goes on."""
+    if row.joinable or row.status != Status.ACTIVE or row.seat_id is None:
+        return False
+    return is_token_seat(row.seat_id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Owner:
     """Whose a PIN is."""
@@ -148,6 +155,7 @@ class PinDirectory:
         self._entries: dict[bytes, _Owner] = {}
         self._cards: dict[int, EventCard] = {}
         self._digests: dict[int, tuple[bytes, ...]] = {}
+        self._revoked: dict[int, frozenset[str]] = {}
         self._revision = 0
         self._reading = threading.Lock()
         self._changing = threading.Lock()
@@ -192,6 +200,11 @@ class PinDirectory:
         """The card of an event that has a PIN in this directory."""
         with self._changing:
             return self._cards.get(event_id)
+
+    def revoked(self, event_id: int) -> frozenset[str]:
+        """Seats of the event whose token was taken back."""
+        with self._changing:
+            return self._revoked.get(event_id, frozenset())
 
     def mark_over(self, event_id: int) -> None:
         """Treat the event as over from now on, unless its room is permanent; the database may learn it
@@ -241,14 +254,19 @@ class PinDirectory:
                     for row in rows
                     if row.pin is not None and row.role is not None and not _opens_nothing(row)
                 ],
+                frozenset(row.seat_id for row in rows if row.seat_id is not None and _taken_back(row)),
             )
             for rows in (list(group) for _, group in groupby(changed, key=lambda row: row.event_id))
         ]
         with self._changing:
             if restored:
                 self._entries, self._cards, self._digests, self._revision = {}, {}, {}, 0
-            for revision, event, pins in fresh:
+                self._revoked = {}
+            for revision, event, pins, revoked in fresh:
                 self._take(event, pins)
+                self._revoked.pop(event.event_id, None)
+                if revoked:
+                    self._revoked[event.event_id] = revoked
                 self._revision = max(self._revision, revision)
 
     def _take(self, event: EventCard, pins: list[tuple[bytes, _Owner, bool | None]]) -> None:

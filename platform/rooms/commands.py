@@ -237,10 +237,14 @@ class TakeFloor(RoomCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kick(RoomCommand):
-    """Put a person out of the room, with all devices. They cannot come back unless it is undone."""
+    """Put a person out of the room, with all devices. They cannot come back unless it is undone.
+
+    `revoked`: what let them in was taken back, so nobody in the room can undo it.
+    """
 
     participant_id: str
     by: str
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,10 +178,11 @@ class FloorTaken(RoomEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kicked(RoomEvent):
-    """A person was put out; `Left` follows."""
+    """A person was put out; `Left` follows. `revoked`: what let them in was taken back, for good."""
 
     participant_id: str
     actor: str
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,8 @@ class Removal:
     keys: frozenset[str]
     rejoin_key: str | None
     departure: Departure
+    final: bool = False
+    """What let the person in was taken back: there is nothing to come back with."""
 
 
 class Removals:
@@ -127,7 +129,7 @@ class Removals:
     def undo(self, participant_id: str, *, now_s: float) -> Removal | None:
         """Who may come back now, or None when nobody of that id was put out in the last moments."""
         removal = self._by_person.get(participant_id)
-        if removal is None or now_s - removal.departure.left_at_s > UNDO_KICK_S:
+        if removal is None or removal.final or now_s - removal.departure.left_at_s > UNDO_KICK_S:
             return None
         self._forget(removal)
         return removal

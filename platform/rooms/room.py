@@ -123,8 +123,8 @@ class Room(RoomDevices):
     def _kick(self, cmd: c.Kick, now_s: float) -> list[e.RoomEvent]:
         person = self._person(cmd.participant_id)
         self._presenter_or_refuse(cmd.by)
-        happened: list[e.RoomEvent] = [e.Kicked(participant_id=person.id, actor=cmd.by)]
-        return happened + self._remove(person, reason=e.LeaveReason.KICKED, now_s=now_s)
+        kicked = e.Kicked(participant_id=person.id, actor=cmd.by, revoked=cmd.revoked)
+        return [kicked, *self._remove(person, reason=e.LeaveReason.KICKED, now_s=now_s, final=cmd.revoked)]
 
     def _undo_kick(self, cmd: c.UndoKick, now_s: float) -> list[e.RoomEvent]:
         self._presenter_or_refuse(cmd.by)
@@ -359,7 +359,9 @@ class Room(RoomDevices):
         self._touched.add(holder)
         return e.FloorTaken(participant_id=holder, actor=actor, reason=reason)
 
-    def _remove(self, person: Person, *, reason: e.LeaveReason, now_s: float) -> list[e.RoomEvent]:
+    def _remove(
+        self, person: Person, *, reason: e.LeaveReason, now_s: float, final: bool = False
+    ) -> list[e.RoomEvent]:
         happened: list[e.RoomEvent] = []
         if person.talking:
             happened.append(e.TalkingChanged(participant_id=person.id, talking=False))
@@ -385,6 +387,7 @@ class Room(RoomDevices):
                 keys=frozenset(key for key in keys if key is not None),
                 rejoin_key=person.rejoin_key,
                 departure=kept,
+                final=final,
             )
             self._removals.add(removal)
         elif person.rejoin_key is not None:

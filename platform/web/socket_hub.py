@@ -159,7 +159,10 @@ class SocketHub:
                     self._sound(event.participant_id, room_id)
                 case e.Kicked():
                     removed = self._in(event.participant_id, room_id)
-                    if removed is not None:
+                    if removed is not None and event.revoked:
+                        self._forget(removed)
+                        removed.finish(REMOVED, "removed")
+                    elif removed is not None:
                         self._forget(removed)
                         self._out[removed.seat_id] = removed
                         removed.removed()

@@ -307,6 +307,24 @@ def test_who_is_put_out_has_no_sound_and_cannot_come_back(play: Play) -> None:
     play(story)
 
 
+def test_who_was_let_in_by_something_taken_back_cannot_be_called_back(play: Play) -> None:
+    async def story(hall: Hall) -> None:
+        await hall.enter("pia", Role.PRESENTER)
+        await hall.enter("ada")
+        await hall.order(c.Kick(participant_id="ada", by=c.ORGANISER, revoked=True))
+        assert hall.peers["ada"] not in hall.webrtc.listening
+        with pytest.raises(Refused, match="put out"):
+            await hall.order(c.UndoKick(participant_id="ada", by="pia"))
+        with pytest.raises(Refused, match="put out"):
+            await hall.enter("ada")
+        assert hall.cdrs.flush(5.0)
+        with hall.sessions() as session:
+            slugs = session.scalars(select(Cdr.reason_slug).where(Cdr.participant_id == "ada")).all()
+        assert slugs == ["revoked"]
+
+    play(story)
+
+
 def test_each_visit_leaves_one_record_that_says_how_it_ended(play: Play) -> None:
     async def story(hall: Hall) -> None:
         await hall.enter("pia", Role.PRESENTER)

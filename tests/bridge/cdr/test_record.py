@@ -21,7 +21,7 @@ SLUGS = [
     "event-over", "event-locked", "event-full", "gateway-off", "not-allowed", "bridge-full",
     "pin-guessing", "caller-cancelled", "media-timeout", "node-crash", "worker-lost",
     "no-common-codec", "malformed", "server-error", "shutdown", "auth-failed", "removed",
-    "toll-free-off", "toll-free-spent",
+    "toll-free-off", "toll-free-spent", "revoked",
 ]
 
 
