@@ -4,8 +4,9 @@ Theory.  Double entry (Pacioli 1494): what one account gives another takes.  Ass
 debit side, liabilities and income on the credit side.  What customers paid in advance is a liability of ours
 (`wallet`), what they owe us is an asset (`receivable`); money at a payment provider is an asset (`psp`).
 
-An account is named by kind, owner and currency.  The owner is a customer's account number for `wallet` and
-`receivable`, a provider for `psp`, a country (ISO 3166-1) for `vat`, and nothing for the rest.
+An account is named by kind, owner and currency.  The owner is a customer's account number for `wallet`,
+`receivable` and `tickets` (what we took for an organiser's tickets and owe them), a provider for `psp`, a
+country (ISO 3166-1) for `vat`, and nothing for the rest.
 
 Entries are signed: debit above 0, credit below.  A *balance* is shown on the side on which its account
 grows, so that each is normally positive: `natural()` translates.
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     BANK = "bank"
     RECEIVABLE = "receivable"
     WALLET = "wallet"
+    TICKETS = "tickets"
     VAT = "vat"
     DEFERRED = "deferred"
     USAGE = "usage"
@@ -43,7 +45,7 @@ DEBIT_KINDS = frozenset(
 )
 """Assets and expenses: a debit makes them grow."""
 
-OWNED_KINDS = frozenset({Kind.PSP, Kind.RECEIVABLE, Kind.WALLET, Kind.VAT})
+OWNED_KINDS = frozenset({Kind.PSP, Kind.RECEIVABLE, Kind.WALLET, Kind.TICKETS, Kind.VAT})
 """Kinds of which each owner has one; of the others there is one per currency."""
 
 INVOICED_KINDS = frozenset({Kind.PLAN, Kind.ADDON, Kind.DEFERRED})
@@ -79,6 +81,11 @@ def wallet(account_id: int, currency: str) -> AccountName:
 def receivable(account_id: int, currency: str) -> AccountName:
     """What the customer owes us."""
     return AccountName(Kind.RECEIVABLE, str(account_id), currency)
+
+
+def tickets(account_id: int, currency: str) -> AccountName:
+    """What we took for the customer's tickets and owe them; below 0 when more went back than was there."""
+    return AccountName(Kind.TICKETS, str(account_id), currency)
 
 
 def psp(provider: str, currency: str) -> AccountName:

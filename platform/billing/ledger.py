@@ -7,7 +7,9 @@
     plan or add-on invoice    receivable                               plan, addon or deferred, vat
     card pays an invoice      psp                                      receivable
     chargeback                receivable, psp_fee                      psp
-    refund to the card        wallet                                   psp
+    refund to the card        wallet, or tickets                       psp
+    ticket sold               psp                                      tickets
+    tickets paid out          tickets                                  bank
     goodwill                  goodwill                                 wallet
     write-off                 bad_debt                                 receivable
     settlement                receivable below 0 → wallet; or wallet → open receivable
@@ -31,8 +33,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing import chart
-from billing.chart import Kind
-from billing.ledger_errors import NotPositiveError, NotReversibleError
+from billing.chart import AccountName, Kind
+from billing.ledger_errors import InsufficientFundsError, NotPositiveError, NotReversibleError
 from billing.ledger_models import LedgerAccount
 from billing.money import Money
 from billing.posting import (
@@ -51,8 +53,9 @@ from billing.posting import (
 )
 
 __all__ = ["Balance", "Posted", "Posting", "balance", "card_pays_invoice", "card_pays_shortfall",
-           "chargeback", "goodwill", "invoice", "load", "pay_from_wallet", "payout", "post", "recognise",
-           "refund", "reverse", "settle_credit", "top_up", "usage", "write_off"]  # fmt: skip
+           "chargeback", "goodwill", "invoice", "load", "pay_from_wallet", "pay_out_tickets", "payout",
+           "post", "recognise", "refund", "reverse", "settle_credit", "ticket_sold", "top_up", "usage",
+           "write_off"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,9 +230,10 @@ def invoice(
 
 def chargeback(
     session: Session, account_id: int, *, money: Money, fee: Money, psp: str, dispute_ref: str, at: datetime,
-    occurred_at: datetime | None = None,
+    occurred_at: datetime | None = None, source: Kind = Kind.RECEIVABLE,
 ) -> Posted:  # fmt: skip
-    """The customer's bank took a payment back, and the provider its fee: the customer owes it again.
+    """The payer's bank took a payment back, and the provider its fee: the customer owes it again, or is owed
+    less (`source` Kind.TICKETS).
 
     Raises NotPositiveError, IdemConflictError.
     """
@@ -243,7 +247,7 @@ def chargeback(
             fingerprint=fingerprint_of("chargeback", account_id, money.minor, fee.minor, currency),
             entries=merged(
                 [
-                    debit(chart.receivable(account_id, currency), money),
+                    debit(AccountName(source, str(account_id), currency), money),
                     debit(chart.house(Kind.PSP_FEE, currency), fee),
                     credit(chart.psp(psp, currency), money + fee),
                 ]
@@ -278,14 +282,18 @@ def reverse(
 
 def refund(
     session: Session, account_id: int, money: Money, *, psp: str, refund_ref: str, actor: str, reason: str,
-    at: datetime,
+    at: datetime, source: Kind = Kind.WALLET,
 ) -> Posted:  # fmt: skip
-    """Money of the wallet went back to the card. Raises InsufficientFundsError, NotPositiveError."""
+    """Money of the wallet, or of Kind.TICKETS, went back to the payer.
+
+    Raises InsufficientFundsError (wallet only), NotPositiveError.
+    """
     _positive(money)
     currency = money.currency
+    taken = AccountName(source, str(account_id), currency)
     return _simple(
         session, TransactionType.REFUND, f"refund:{psp}:{refund_ref}", account_id,
-        [debit(chart.wallet(account_id, currency), money), credit(chart.psp(psp, currency), money)],
+        [debit(taken, money), credit(chart.psp(psp, currency), money)],
         content=(money.minor, currency), actor=actor, reason=reason, at=at, reference=refund_ref,
     )  # fmt: skip
 
@@ -380,6 +388,43 @@ def payout(session: Session, money: Money, *, psp: str, payout_ref: str, at: dat
         session, TransactionType.PAYOUT, f"payout:{psp}:{payout_ref}", None,
         [debit(chart.house(Kind.BANK, currency), money), credit(chart.psp(psp, currency), money)],
         content=(money.minor, currency), at=at, reference=payout_ref,
+    )  # fmt: skip
+
+
+def ticket_sold(
+    session: Session, account_id: int, money: Money, *, psp: str, payment_ref: str, at: datetime
+) -> Posted:
+    """Somebody bought a ticket of the customer's: the money is with the provider and owed to the customer."""
+    _positive(money)
+    currency = money.currency
+    return _simple(
+        session, TransactionType.TICKET, f"ticket:{psp}:{payment_ref}", account_id,
+        [debit(chart.psp(psp, currency), money), credit(chart.tickets(account_id, currency), money)],
+        content=(money.minor, currency), at=at, reference=payment_ref,
+    )  # fmt: skip
+
+
+def pay_out_tickets(
+    session: Session, account_id: int, money: Money, *, idem: str, actor: str, reason: str, at: datetime
+) -> Posted:
+    """Our bank sent the customer what their tickets brought. Raises NotPositiveError, IdemConflictError, and
+    InsufficientFundsError for more than is owed.
+    """
+    _positive(money)
+    currency = money.currency
+    owed = chart.tickets(account_id, currency)
+    key, content = f"ticketpayout:{idem}", (money.minor, currency)
+    fingerprint = fingerprint_of(TransactionType.TICKET_PAYOUT, account_id, *content)
+    accounts = lock(session, [owed, chart.house(Kind.BANK, currency)])
+    before = existing(session, key, fingerprint)
+    if before is not None:
+        return before
+    if accounts[owed].posted < money.minor:
+        raise InsufficientFundsError(f"{owed} stands at {accounts[owed].posted}, {money.minor} is asked for")
+    return _simple(
+        session, TransactionType.TICKET_PAYOUT, key, account_id,
+        [debit(owed, money), credit(chart.house(Kind.BANK, currency), money)],
+        fingerprint=fingerprint, actor=actor, reason=reason, at=at,
     )  # fmt: skip
 
 

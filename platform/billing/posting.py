@@ -69,6 +69,8 @@ class TransactionType(StrEnum):
     WRITE_OFF = "write_off"
     RECOGNITION = "recognition"
     PAYOUT = "payout"
+    TICKET = "ticket"
+    TICKET_PAYOUT = "ticket_payout"
     REVERSAL = "reversal"
 
 

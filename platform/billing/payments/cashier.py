@@ -11,7 +11,7 @@ that `run_once` finds again. `checkpoint` is called with a name between any two 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -26,6 +26,8 @@ from billing.payments.checkouts import CheckoutRequest
 from billing.payments.errors import GatewayAwayError, GatewayError, GatewayRefusedError, NotPossibleError
 from billing.payments.gateway import ChargeOutcome, CheckoutWish, PaymentGateway, Unknown
 from billing.payments.models import Checkout, Refund
+from billing.payments.purposes import OWN, TOP_UPS, Purposes
+from billing.payments.sale import Sale
 
 _log = structlog.get_logger(__name__)
 Checkpoint = Callable[[str], None]
@@ -47,8 +49,10 @@ class Cashier:
         *,
         public_url: str,
         default_currency: str = profile.DEFAULT_CURRENCY,
+        by_kind: Purposes = TOP_UPS,
         checkpoint: Checkpoint = _pass_on,
     ) -> None:
+        self._by_kind = by_kind
         self._sessions = sessions
         self._gateways = {gateway.psp: gateway for gateway in gateways}
         self._public_url = public_url.rstrip("/")
@@ -85,32 +89,57 @@ class Cashier:
             if amount is not None:
                 least = gateway.minimum(payer.currency)
                 amounts.check(amount, currency=payer.currency, provider_minimum=least)
+            customer = cards.customer_ref(session, account_id, gateway.psp)
+        sale = Sale(
+            account_id=account_id,
+            amount=amount or Money.zero(payer.currency),
+            email=email,
+            idem_key=idem_key,
+            description="Top-up" if amount else "Card for later payments",
+            path="/billing/top-ups/{}",
+            locale=payer.locale,
+            save_card=save_card,
+            customer=customer,
+        )
+        return self.sell(sale, psp=gateway.psp, now=now)
+
+    def sell(self, sale: Sale, *, psp: str, now: datetime) -> Checkout:
+        """Open a page for something to be paid. The same key gives the same checkout.
+
+        Send the payer to `.url` while `.state` is redirected. Raises BadKeyError, KeyReusedError,
+        NotPossibleError, GatewayAwayError (ask again with the same key), GatewayRefusedError, and what
+        `sale.beside` raises.
+        """
+        gateway = self._choose(psp, saved_cards=False)
+        with self._sessions.begin() as session:
             request = CheckoutRequest(
-                account_id=account_id,
+                account_id=sale.account_id,
                 psp=gateway.psp,
-                amount=amount or Money.zero(payer.currency),
-                idem_key=idem_key,
-                save_card=save_card,
+                amount=sale.amount,
+                idem_key=sale.idem_key,
+                save_card=sale.save_card,
+                kind=sale.kind,
             )
             checkout = checkouts.create(session, request, now=now)
-            customer = cards.customer_ref(session, account_id, gateway.psp)
+            if sale.beside is not None:
+                sale.beside(session, checkout)
         self._at("checkout-written")
         if checkout.state != "created":
             return checkout
-        page_url = f"{self._public_url}/billing/top-ups/{checkout.public_id}"
+        page_url = self._public_url + sale.path.format(checkout.public_id)
         wish = CheckoutWish(
             reference=checkout.public_id,
-            amount=amount,
-            account_id=account_id,
-            email=email,
-            description="Top-up" if amount else "Card for later payments",
+            amount=sale.amount if sale.amount else None,
+            account_id=sale.account_id,
+            email=sale.email,
+            description=sale.description,
             return_url=page_url,
-            cancel_url=page_url,
+            cancel_url=page_url + sale.cancel_query,
             expires_at=checkout.expires_at,
             save_card=checkout.save_card,
-            customer=customer,
-            locale=payer.locale,
-            currency=payer.currency,
+            customer=sale.customer,
+            locale=sale.locale,
+            currency=sale.amount.currency,
         )
         try:
             page = gateway.checkout(wish, key=f"checkout:{checkout.public_id}")
@@ -122,17 +151,19 @@ class Cashier:
         with self._sessions.begin() as session:
             return checkouts.opened(session, checkout.id, ref=page.ref, url=page.url, now=now)
 
-    def finish(self, account_id: int, public_id: str, *, now: datetime) -> Checkout:
+    def finish(
+        self, account_id: int, public_id: str, *, now: datetime, kinds: Collection[str] = OWN
+    ) -> Checkout:
         """The payer came back: ask the provider how it stands, without waiting for its web hook.
 
         Raises UnknownPaymentError. An absent provider changes nothing: the web hook or the runner will.
         """
         with self._sessions.begin() as session:
-            checkout = checkouts.get(session, public_id, account_id=account_id)
+            checkout = checkouts.get(session, public_id, account_id=account_id, kinds=kinds)
         if checkout.state == "redirected" or (checkout.state == "expired" and checkout.provider_ref):
             self.look(checkout, now=now)
         with self._sessions.begin() as session:
-            return checkouts.get(session, public_id, account_id=account_id)
+            return checkouts.get(session, public_id, account_id=account_id, kinds=kinds)
 
     def look(self, checkout: Checkout, *, now: datetime) -> str:
         """Ask the provider about a checkout and write down the answer."""
@@ -149,7 +180,7 @@ class Cashier:
                 _log.warning("checkout_unanswered", psp=checkout.psp, error=type(exc).__name__)
         self._at("checkout-asked")
         with self._sessions.begin() as session:
-            return checkouts.looked(session, checkout.id, state, now=now)
+            return checkouts.looked(session, checkout.id, state, now=now, by_kind=self._by_kind)
 
     def remove_card(self, account_id: int, card_id: int, *, now: datetime) -> None:
         """Take a card away, here at once and at the provider if it answers. Raises UnknownPaymentError."""
@@ -172,14 +203,15 @@ class Cashier:
     def refund(
         self, *, psp: str, payment: str, amount: Money, key: str, actor: str, reason: str, now: datetime
     ) -> Refund:
-        """Send part of a payment back, from the wallet. Raises as `refunds.request`, NotPossibleError."""
+        """Send part of a payment back. Raises as `refunds.request`, NotPossibleError."""
         gateway = self.gateway(psp)
         if gateway is None or not gateway.capabilities.refunds:
             raise NotPossibleError("this provider cannot send money back")
         with self._sessions.begin() as session:
             row = refunds.request(
-                session, psp=psp, payment=payment, amount=amount, key=key, actor=actor, reason=reason, now=now
-            )
+                session, psp=psp, payment=payment, amount=amount, key=key, actor=actor, reason=reason,
+                now=now, by_kind=self._by_kind,
+            )  # fmt: skip
         self._at("refund-written")
         self.carry_on_refund(row.id, now=now)
         with self._sessions.begin() as session:
@@ -195,7 +227,7 @@ class Cashier:
         outcome = gateway.refund(work.payment, work.amount, key=f"refund:{work.key}")
         self._at("refund-called")
         with self._sessions.begin() as session:
-            return refunds.record(session, refund_id, outcome, now=now)
+            return refunds.record(session, refund_id, outcome, now=now, by_kind=self._by_kind)
 
     def _choose(self, psp: str, *, saved_cards: bool) -> PaymentGateway:
         for gateway in self._gateways.values():

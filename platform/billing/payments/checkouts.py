@@ -1,4 +1,4 @@
-"""Top-ups, and cards left without paying: one visit to a provider's page each.
+"""Top-ups, cards left without paying, and what else is paid there: one visit to a provider's page each.
 
     created ─page opened→ redirected ─┬─→ paid
        │                              ├─→ failed      the provider said no
@@ -9,7 +9,8 @@ and the checkout becomes paid. Everything else that arrives late, twice or in th
 
 The payer's `Idempotency-Key` is unique per account, so the back button, a double click and a program that
 repeats itself get the same checkout and the same page; what a payment does to the ledger happens once because
-its natural key is the provider's id of the payment. No function here commits or calls a provider.
+its natural key is the provider's id of the payment. What the money is for is said by `purposes`. No function
+here commits or calls a provider.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,12 +26,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from billing import chart, ledger, posting, profile
+from billing import posting
 from billing.money import Money
-from billing.payments import cards, charges
+from billing.payments import cards, charges, purposes
 from billing.payments.errors import BadKeyError, KeyReusedError, UnknownPaymentError
 from billing.payments.gateway import CheckoutClosed, CheckoutOpen, CheckoutPaid, CheckoutState
 from billing.payments.models import Checkout
+from billing.payments.purposes import OWN, TOP_UPS, Purposes
 
 LIFETIME = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)
@@ -39,18 +42,20 @@ _LOOK_LATE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutRequest:
-    """What somebody wants to pay. `amount` 0 leaves a card only."""
+    """What somebody wants to pay. `amount` 0 leaves a card only; `kind` is for what is no top-up."""
 
     account_id: int
     psp: str
     amount: Money
     idem_key: str
     save_card: bool
+    kind: str = ""
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of what makes two requests the same."""
         content = [self.psp, self.amount.minor, self.amount.currency, self.save_card]
+        content += [self.kind] if self.kind else []
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -72,7 +77,7 @@ def create(session: Session, request: CheckoutRequest, *, now: datetime) -> Chec
         row = Checkout(
             public_id=secrets.token_urlsafe(18),
             account_id=request.account_id,
-            kind="top_up" if request.amount else "card",
+            kind=request.kind or (purposes.TOP_UP if request.amount else purposes.CARD),
             psp=request.psp,
             currency=request.amount.currency,
             amount=request.amount.minor,
@@ -101,10 +106,12 @@ def create(session: Session, request: CheckoutRequest, *, now: datetime) -> Chec
     return found
 
 
-def get(session: Session, public_id: str, *, account_id: int | None = None) -> Checkout:
-    """A checkout by its public id, if it is the account's. Raises UnknownPaymentError."""
+def get(
+    session: Session, public_id: str, *, account_id: int | None = None, kinds: Collection[str] = OWN
+) -> Checkout:
+    """A checkout of these kinds by its public id, if it is the account's. Raises UnknownPaymentError."""
     row = session.scalars(select(Checkout).where(Checkout.public_id == public_id)).one_or_none()
-    if row is None or account_id not in (None, row.account_id):
+    if row is None or account_id not in (None, row.account_id) or row.kind not in kinds:
         raise UnknownPaymentError("there is no such top-up")
     return row
 
@@ -137,21 +144,17 @@ def find(session: Session, psp: str, *, reference: str, ref: str) -> Checkout | 
     return session.scalars(query.where(Checkout.provider_ref == ref)).one_or_none()
 
 
-def apply(session: Session, checkout_id: int, state: CheckoutState, *, now: datetime) -> str:
+def apply(
+    session: Session, checkout_id: int, state: CheckoutState, *, now: datetime, by_kind: Purposes = TOP_UPS
+) -> str:
     """Let the provider's word change a checkout. Returns one word: paid, failed, expired, open or stale."""
     plain = session.get_one(Checkout, checkout_id)
-    posting.lock(
-        session,
-        [
-            chart.psp(plain.psp, plain.currency),
-            chart.wallet(plain.account_id, plain.currency),
-            chart.receivable(plain.account_id, plain.currency),
-        ],
-    )
+    purpose = purposes.of(by_kind, plain.kind)
+    posting.lock(session, purposes.accounts_of(purpose, plain.psp, plain.account_id, plain.currency))
     row = _locked(session, checkout_id)
     match state:
         case CheckoutPaid():
-            return _paid(session, row, state, now=now)
+            return _paid(session, row, state, purpose, now=now)
         case CheckoutClosed(reason=reason) if row.state in ("created", "redirected"):
             row.state = "expired" if reason == "expired" else "failed"
             row.reason, row.updated_at = reason[:64], now
@@ -170,11 +173,14 @@ def to_look_at(session: Session, *, now: datetime, limit: int = 100) -> list[Che
     return list(session.scalars(query.order_by(Checkout.look_at, Checkout.id).limit(limit)))
 
 
-def looked(session: Session, checkout_id: int, state: CheckoutState | None, *, now: datetime) -> str:
+def looked(
+    session: Session, checkout_id: int, state: CheckoutState | None, *, now: datetime,
+    by_kind: Purposes = TOP_UPS,
+) -> str:  # fmt: skip
     """After asking (`state`), or without an answer (None): apply it, expire, or look again later."""
     row = session.get_one(Checkout, checkout_id)
     if state is not None and not isinstance(state, CheckoutOpen):
-        return apply(session, checkout_id, state, now=now)
+        return apply(session, checkout_id, state, now=now, by_kind=by_kind)
     row = _locked(session, checkout_id)
     if row.state not in ("created", "redirected"):
         return "stale"
@@ -187,32 +193,27 @@ def looked(session: Session, checkout_id: int, state: CheckoutState | None, *, n
     return row.state
 
 
-def _paid(session: Session, row: Checkout, state: CheckoutPaid, *, now: datetime) -> str:
-    news = False
-    if state.amount is not None and state.payment:
-        if state.amount.currency == row.currency:
-            profile.fix_currency(session, row.account_id, now=now, currency=row.currency)
-        posted = ledger.top_up(
-            session, row.account_id, state.amount, psp=row.psp, payment_ref=state.payment, at=now
-        )
-        news = not posted.replayed
-        if news:
-            charges.pay_from_wallet(
-                session, row.account_id, state.amount.currency, idem=f"topup:{posted.id}", now=now
-            )
-    if row.state != "paid":
+def _paid(
+    session: Session, row: Checkout, state: CheckoutPaid, purpose: purposes.Purpose, *, now: datetime
+) -> str:
+    first = row.state != "paid"
+    if first:
         row.state, row.updated_at, row.payment_ref = "paid", now, state.payment
         different = state.amount is not None and state.amount != Money(row.amount, row.currency)
         row.reason = "amount-differs" if different else ""
         if row.provider_ref is None:
             row.provider_ref = state.ref
+        session.flush()
+    news = False
+    if state.amount is not None and state.payment:
+        news = purpose.paid(session, row, state, now=now)
+    if first and row.kind in OWN:
         cards.remember_customer(session, row.account_id, row.psp, state.customer, now=now)
         if state.card is not None and row.save_card:
             cards.save_card(session, row.account_id, row.psp, state.card, now=now)
             charges.retry_now(session, row.account_id, now=now)
-        news = True
     session.flush()
-    return "paid" if news else "stale"
+    return "paid" if news or first else "stale"
 
 
 def _by_key(session: Session, request: CheckoutRequest) -> Checkout | None:

@@ -266,6 +266,9 @@ class PaymentGateway(Protocol):
     def minimum(self, currency: str) -> Money:
         """The least that can be charged."""
 
+    def takes(self, money: Money) -> bool:
+        """Whether a page can be opened for this amount in this currency."""
+
     def checkout(self, wish: CheckoutWish, *, key: str) -> CheckoutPage:
         """Open a page for one payment. The same key gives the same page."""
 

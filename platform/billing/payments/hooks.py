@@ -37,6 +37,7 @@ from billing.payments.gateway import (
     RefundSeen,
 )
 from billing.payments.models import Hook
+from billing.payments.purposes import TOP_UPS, Purposes
 
 BODY_MAX = 256 * 1024
 _log = structlog.get_logger(__name__)
@@ -50,7 +51,9 @@ class HookDesk:
         sessions: sessionmaker[Session],
         gateways: Callable[[str], PaymentGateway | None],
         notify: Notify,
+        by_kind: Purposes = TOP_UPS,
     ) -> None:
+        self._by_kind = by_kind
         self._sessions = sessions
         self._gateways = gateways
         self._notify = notify
@@ -91,20 +94,25 @@ class HookDesk:
             except IntegrityError:
                 self.counts[psp, "duplicate"] += 1
                 return "duplicate"
-            row.outcome = outcome = apply(session, psp, event.body, notify=self._notify, now=now)[:32]
+            outcome = apply(
+                session, psp, event.body, notify=self._notify, now=now, by_kind=self._by_kind
+            )
+            row.outcome = outcome = outcome[:32]
         self.counts[psp, outcome] += 1
         _log.info("payment_hook", psp=psp, event_id=event.event_id, type=event.type, outcome=outcome)
         return outcome
 
 
-def apply(session: Session, psp: str, body: HookBody, *, notify: Notify, now: datetime) -> str:
+def apply(
+    session: Session, psp: str, body: HookBody, *, notify: Notify, now: datetime, by_kind: Purposes = TOP_UPS
+) -> str:
     """Let a provider's word change what we know. Returns one word for what came of it."""
     match body:
         case CheckoutPaid() | CheckoutOpen() | CheckoutClosed():
             checkout = checkouts.find(session, psp, reference=body.reference, ref=body.ref)
             if checkout is None:
                 return "unknown-checkout"
-            return checkouts.apply(session, checkout.id, body, now=now)
+            return checkouts.apply(session, checkout.id, body, now=now, by_kind=by_kind)
         case ChargeSettled():
             attempt = charges.find_attempt(session, body.key)
             if attempt is None or attempt.psp != psp:
@@ -116,11 +124,11 @@ def apply(session: Session, psp: str, body: HookBody, *, notify: Notify, now: da
                 return "amount-differs"
             return charges.record(session, attempt.id, body.outcome, notify=notify, now=now)
         case RefundSeen():
-            return refunds.seen(session, psp, body, now=now)
+            return refunds.seen(session, psp, body, now=now, by_kind=by_kind)
         case DisputeOpened():
-            return refunds.disputed(session, psp, body, now=now)
+            return refunds.disputed(session, psp, body, now=now, by_kind=by_kind)
         case DisputeWon():
-            return refunds.dispute_won(session, psp, body, now=now)
+            return refunds.dispute_won(session, psp, body, now=now, by_kind=by_kind)
         case CardGone():
             return "card-gone" if cards.gone(session, psp, body.ref, now=now) else "stale"
     return "no-concern"

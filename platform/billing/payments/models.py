@@ -18,7 +18,7 @@ _DEFAULT = text("is_default")
 
 
 class Checkout(Base):
-    """A top-up, or (`kind` "card", `amount` 0) a card left without paying."""
+    """A top-up, (`kind` "card", `amount` 0) a card left without paying, or what else `purposes` know."""
 
     __tablename__ = "payment_checkout"
     __table_args__ = (
@@ -153,7 +153,9 @@ class Attempt(Base):
 
 
 class Refund(Base):
-    """Money sent back by our wish. `key` is chosen by whoever asks and makes it happen once."""
+    """Money sent back by our wish. `key` is chosen by whoever asks and makes it happen once; `source` is the
+    kind of ledger account that it comes out of.
+    """
 
     __tablename__ = "payment_refund"
     __table_args__ = (
@@ -167,6 +169,7 @@ class Refund(Base):
     key: Mapped[str] = mapped_column(String(200), unique=True)
     psp: Mapped[str] = mapped_column(String(16))
     payment_ref: Mapped[str] = mapped_column(String(255))
+    source: Mapped[str] = mapped_column(String(16), default="wallet", server_default="wallet")
     currency: Mapped[str] = mapped_column(String(3))
     amount: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))

@@ -97,6 +97,13 @@ class PayPalGateway:
     def minimum(self, currency: str) -> Money:
         return Money.of(1, currency)
 
+    def takes(self, money: Money) -> bool:
+        try:
+            _theirs(money)
+        except GatewayRefusedError:
+            return False
+        return money.minor > 0
+
     def checkout(self, wish: CheckoutWish, *, key: str) -> CheckoutPage:
         if wish.amount is None:
             raise GatewayRefusedError("no-saved-cards", "PayPal is not asked to save anything")

@@ -114,6 +114,13 @@ class StripeGateway:
         digits = _EXPONENTS.get(currency, 2)
         return _ours(_MINIMUMS.get(currency, 500 if digits == 3 else 50), currency)
 
+    def takes(self, money: Money) -> bool:
+        try:
+            _theirs(money)
+        except GatewayRefusedError:
+            return False
+        return money >= self.minimum(money.currency)
+
     def checkout(self, wish: CheckoutWish, *, key: str) -> CheckoutPage:
         customer = wish.customer
         if wish.save_card and not customer:

@@ -63,6 +63,9 @@ class SandboxGateway:
     def minimum(self, currency: str) -> Money:
         return Money(MINIMUM, currency)
 
+    def takes(self, money: Money) -> bool:
+        return money.minor >= MINIMUM
+
     def checkout(self, wish: CheckoutWish, *, key: str) -> CheckoutPage:
         answer = self._ask(
             "POST",

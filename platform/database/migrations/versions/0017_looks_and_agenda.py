@@ -3,7 +3,7 @@
 The look that every event had so far, number 1, becomes a row that belongs to no account.
 
 Revision ID: 0017
-Revises: 0015
+Revises: 0016
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alembic import op
 from database.types import UtcDateTime
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
