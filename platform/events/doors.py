@@ -1,7 +1,8 @@
 """The way in that a mail offers: a link and the telephone PIN that goes with it.
 
 In an event with tokens everybody who is invited has a token: the link and the PIN are theirs alone, and the
-same ones in each mail. In all other events participants share the address and the PIN. A presenter gets the
+same ones in each mail. In a paid event whoever has a token, bought or given, is told of it, and the others get
+the address where tickets are sold, and no PIN. In all other events participants share the address and the PIN. A presenter gets the
 presenters' link and PIN.
 """
 
@@ -16,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from events.access_models import EventToken
-from events.fields import AccessType
+from events.fields import AccessType, asks_for_token
 from events.models import Event, EventPin
-from events.tokens import Holder, issue
+from events.tokens import Holder, make
 from rooms.modes import Role
 
 
@@ -63,19 +64,21 @@ class Doors:
             if role == Role.PRESENTER:
                 link = f"{url}?l={event.hash_presenter}"
                 found[email] = Door(link=link, pin=shared.get(Role.PRESENTER))
-            elif event.access_type == AccessType.TOKEN:
+            elif asks_for_token(event.access_type):
                 wanting[email] = name
             else:
                 found[email] = Door(link=url, pin=shared.get(Role.PARTICIPANT))
         for email, (token, pin) in _tokens(session, event, wanting, now=now).items():
             found[email] = Door(link=self.link_of(url, token), pin=pin if phones else None)
+        for email in wanting.keys() - found.keys():
+            found[email] = Door(link=url, pin=None)
         return found
 
 
 def _tokens(
     session: Session, event: Event, wanting: Mapping[str, str], *, now: datetime
 ) -> Mapping[str, tuple[str, str | None]]:
-    """The token and PIN of each address; made for those that have none."""
+    """The token and PIN of each address; made for those that have none, unless they are for sale."""
     if not wanting:
         return {}
     query = (
@@ -93,8 +96,10 @@ def _tokens(
     found: dict[str, tuple[str, str | None]] = {
         email: (token, pin) for email, token, pin in session.execute(query) if email is not None
     }
+    if event.access_type == AccessType.PAID:
+        return found
     missing: Sequence[str] = [email for email in wanting if email not in found]
-    made = issue(session, event, [Holder(name=wanting[email], email=email) for email in missing], now=now)
-    for email, entry in zip(missing, made, strict=True):
-        found[email] = (entry.token.token, entry.pin)
+    made = make(session, event, [Holder(name=wanting[email], email=email) for email in missing], now=now)
+    for email, one in zip(missing, made, strict=True):
+        found[email] = (one.token, one.pin)
     return found

@@ -44,7 +44,7 @@ class _Master:
     subject: str
     text: str
     html: str
-    calendar: str
+    calendar: ical.Form | None
     method: str
     places: Mapping[str, str]
 
@@ -84,8 +84,8 @@ class GuestMails:
         }
         words = {master.places[name]: value for name, value in own.items()}
         files: tuple[Attachment, ...] = ()
-        if master.calendar:
-            body = ical.personal(master.calendar, words).encode()
+        if master.calendar is not None:
+            body = master.calendar.filled(words).encode()
             files = (
                 Attachment(
                     name=CALENDAR_NAME, content_type=ical.CONTENT_TYPE, body=body, method=master.method
@@ -128,9 +128,9 @@ class GuestMails:
             "leave": places["leave"],
         }
         filled = self.texts.write(self.template, language, values, to="guest@example.org")
-        calendar = ""
+        calendar = None
         if self.method and event.starts_at is not None:
-            calendar = ical.calendar_of(
+            whole = ical.calendar_of(
                 event,
                 url=places["link"] if self.method != "CANCEL" else self.public_url,
                 method=self.method,
@@ -138,6 +138,7 @@ class GuestMails:
                 organiser=self.organiser,
                 attendee=("", places["email"]),
             )
+            calendar = ical.form(whole, places.values())
         return _Master(
             subject=filled.subject,
             text=filled.text,

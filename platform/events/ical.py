@@ -10,13 +10,14 @@ that moves an event across a clock change has the organiser's intention, not onl
 as UTC.
 
 Text is escaped and lines are folded by the `icalendar` library. For thousands of invitations that differ in
-a few words, `personal` fills a calendar that was made once and folds it again (§3.1).
+a few words, `Form` fills a calendar that was made once and folds the lines that changed again (§3.1).
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -80,12 +81,40 @@ def feed_of(events: Iterable[Event], *, name: str, url_of: Mapping[int, str]) ->
     return str(calendar.to_ical().decode())
 
 
-def personal(template: str, values: Mapping[str, str]) -> str:
-    """`template` with each key replaced by its value, escaped as text (§3.3.11), and lines folded again."""
-    whole = template.replace("\r\n ", "")
-    for place, value in values.items():
-        whole = whole.replace(place, escaped(value))
-    return "".join(_folded(line) for line in whole.split("\r\n") if line)
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A calendar with places in it. Lines without a place stay as they are; only the others are folded anew
+    for each person.
+    """
+
+    pieces: Sequence[tuple[str, bool]]
+    """Text, and whether it is one unfolded line with places; the others are folded and end with CRLF."""
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """With each place replaced by its value, escaped as text (§3.3.11)."""
+        words = {place: escaped(value) for place, value in values.items()}
+        parts = []
+        for text, has_places in self.pieces:
+            if has_places:
+                for place, word in words.items():
+                    text = text.replace(place, word)
+                text = _folded(text)
+            parts.append(text)
+        return "".join(parts)
+
+
+def form(template: str, places: Iterable[str]) -> Form:
+    """`template`, a whole calendar, prepared to be filled for many people."""
+    wanted = list(places)
+    pieces: list[tuple[str, bool]] = []
+    for line in template.replace("\r\n ", "").split("\r\n"):
+        if any(place in line for place in wanted):
+            pieces.append((line, True))
+        elif line and pieces and not pieces[-1][1]:
+            pieces[-1] = pieces[-1][0] + _folded(line), False
+        elif line:
+            pieces.append((_folded(line), False))
+    return Form(pieces)
 
 
 def escaped(text: str) -> str:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, func, literal, select, update
+from sqlalchemy import and_, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -67,6 +67,17 @@ class TokenEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewToken:
+    """A token that was just made."""
+
+    token: str
+    seat_id: str
+    pin: str = field(repr=False)
+    name: str
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSeat:
     """What a token opens: a seat, and the name and address that it was made for."""
 
@@ -79,52 +90,94 @@ class TokenSeat:
 def issue(
     session: Session, event: Event, holders: Sequence[Holder], *, now: datetime
 ) -> Sequence[TokenEntry]:
-    """A token with its PIN for each holder, in order. 10,000 take about two seconds.
+    """A token with its PIN for each holder, in order.
 
     Raises BadEventError when there would be too many, UnknownEventError for an event that is over,
     NoPinLeftError.
+    """
+    made = make(session, event, holders, now=now)
+    rows: dict[str, EventToken] = {}
+    for at in range(0, len(made), _CHUNK):
+        texts = [one.token for one in made[at : at + _CHUNK]]
+        query = select(EventToken).where(EventToken.event_id == event.id, EventToken.token.in_(texts))
+        rows |= {row.token: row for row in session.scalars(query)}
+    return [TokenEntry(token=rows[one.token], pin=one.pin) for one in made]
+
+
+def make(session: Session, event: Event, holders: Sequence[Holder], *, now: datetime) -> Sequence[NewToken]:
+    """As `issue`, without reading the rows again: two statements for each `_CHUNK` tokens.
+
+    Raises as `issue` does.
     """
     if event.status != Status.ACTIVE or event.deleted_at is not None:
         raise UnknownEventError(f"conference {event.id} is over")
     if not holders:
         return []
+    if len(holders) > MAKE_MAX or count(session, event) + len(holders) > EVENT_MAX:
+        message = f"at most {MAKE_MAX} at one time and {EVENT_MAX} in one event"
+        raise BadEventError([FieldProblem(field="how_many", message=message)])
     for _ in range(_ATTEMPTS):
-        taken = set(session.scalars(select(EventToken.token).where(EventToken.event_id == event.id)))
-        if len(holders) > MAKE_MAX or len(taken) + len(holders) > EVENT_MAX:
-            message = f"at most {MAKE_MAX} at one time and {EVENT_MAX} in one event"
-            raise BadEventError([FieldProblem(field="how_many", message=message)])
-        rows = []
-        for holder, pin in zip(holders, _free_pins(session, len(holders)), strict=True):
-            text = new_token()
-            while text in taken:
-                text = new_token()
-            taken.add(text)
-            row = EventToken(
-                event_id=event.id,
+        made = [
+            NewToken(
                 token=text,
                 seat_id=new_token_seat(),
-                name=holder.name[:_NAME_CHARS_MAX],
-                sent_to_email=holder.email,
-                created_at=now,
-            )
-            shared = EventPin(
-                event_id=event.id,
                 pin=pin,
-                role=Role.PARTICIPANT,
-                joinable=True,
-                seat_id=row.seat_id,
-                person_name=row.name or None,
+                name=one.name[:_NAME_CHARS_MAX],
+                email=one.email,
             )
-            rows.append((row, shared))
+            for one, text, pin in zip(
+                holders,
+                _free_tokens(session, event, len(holders)),
+                _free_pins(session, len(holders)),
+                strict=True,
+            )
+        ]
         try:
             with session.begin_nested():
-                session.add_all([row for row, _ in rows])
-                session.add_all([pin for _, pin in rows])
+                for at in range(0, len(made), _CHUNK):
+                    _store(session, event, made[at : at + _CHUNK], now)
         except IntegrityError:  # another process took one of the same digits or tokens
             continue
         note_change(session, event)
-        return [TokenEntry(token=row, pin=shared.pin) for row, shared in rows]
+        return made
     raise NoPinLeftError(f"{_ATTEMPTS} times in a row another process took the same PIN or token")
+
+
+def _store(session: Session, event: Event, made: Sequence[NewToken], now: datetime) -> None:
+    tokens = [
+        {
+            "event_id": event.id,
+            "token": one.token,
+            "seat_id": one.seat_id,
+            "name": one.name,
+            "sent_to_email": one.email,
+            "created_at": now,
+        }
+        for one in made
+    ]
+    seats = [
+        {
+            "event_id": event.id,
+            "pin": one.pin,
+            "role": Role.PARTICIPANT,
+            "joinable": True,
+            "seat_id": one.seat_id,
+            "person_name": one.name or None,
+        }
+        for one in made
+    ]
+    session.connection().execute(insert(EventToken.__table__), tokens)
+    session.connection().execute(insert(EventPin.__table__), seats)
+
+
+def _free_tokens(session: Session, event: Event, how_many: int) -> list[str]:
+    """Tokens that the event does not have."""
+    found: set[str] = set()
+    while len(found) < how_many:
+        wanted = {new_token() for _ in range(min(_CHUNK, how_many - len(found)))}
+        query = select(EventToken.token).where(EventToken.event_id == event.id, EventToken.token.in_(wanted))
+        found |= wanted - set(session.scalars(query))
+    return list(found)
 
 
 def _free_pins(session: Session, how_many: int) -> list[str]:

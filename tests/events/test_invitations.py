@@ -27,7 +27,7 @@ sys.path[:0] = [{root!r}, {root!r} + "/platform"]
 from database.engine import create_engine, make_sessions
 from events.invitations import InvitationWriter
 from tests.events.planning import NOW, parts
-InvitationWriter(make_sessions(create_engine({url!r})), parts(), chunk=50).run_once(NOW)
+InvitationWriter(make_sessions(create_engine({url!r})), parts(), chunk=10).run_once(NOW)
 """
 
 
