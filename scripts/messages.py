@@ -41,6 +41,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "room_",
         "socket",
     ),
+    "skins": ("site/skins", "site/templates/skins", "site/static/js/skins"),
     "access": ("site/access", "site/templates/access", "site/static/js/access"),
     "planning": ("site/planning", "site/templates/planning"),
     "contacts": ("site/contacts", "site/templates/contacts"),

@@ -15,6 +15,8 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from events.models import Event
+
 LINES_MAX = 60
 TITLE_CHARS_MAX = 200
 TEXT_CHARS_MAX = LINES_MAX * (TITLE_CHARS_MAX + 10)
@@ -57,11 +59,12 @@ def text_of(stored: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(f"{one['time']} {one['title']}".strip() for one in stored)
 
 
-def items(stored: Sequence[Mapping[str, str]], *, starts_at: datetime | None, zone: str) -> list[Item]:
-    """The lines with their moments."""
+def agenda_of(event: Event) -> list[Item]:
+    """The lines of an event with their moments; a permanent room has no day, so its times are text."""
+    starts_at = None if event.permanent_room else event.starts_at
     return [
-        Item(at=one["time"], title=one["title"], moment=_moment(one["time"], starts_at, zone))
-        for one in stored
+        Item(at=one["time"], title=one["title"], moment=_moment(one["time"], starts_at, event.timezone))
+        for one in event.agenda
     ]
 
 

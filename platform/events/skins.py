@@ -60,6 +60,11 @@ class Look:
         """Whether it is a look of the account, not the house's."""
         return self.skin_id != HOUSE_SKIN
 
+    @property
+    def band_words(self) -> str:
+        """The colour of words on the background."""
+        return colours.words_on(self.background)
+
 
 HOUSE_LOOK = Look(skin_id=HOUSE_SKIN, name="Tollbridge", accent=HOUSE_ACCENT, background=HOUSE_BACKGROUND)
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from events import skins
 from events.schedule import countries, zone_names
 from web import views
-from web.access import AllServices, Caller
+from web.access import AllServices, Caller, Reader
 from web.errors import not_found
 from web.openapi import errors_of
 from web.schemas import GatewayEntry, Pong, Skin
@@ -23,9 +24,19 @@ def ping(_caller: Caller) -> Pong:
 
 
 @router.get("/conferences/skins", summary="Looks", responses=errors_of(401, 503))
-def skins(_caller: Caller) -> list[Skin]:
-    """What `skin_id` may be: rooms have one look, so there is one."""
-    return [Skin(id=1, name="Tollbridge")]
+def list_skins(caller: Caller, session: Reader) -> list[Skin]:
+    """What `skin_id` may be: the house's own look, and those that the account made."""
+    default = skins.default_of(session, caller.id)
+    return [
+        Skin(
+            id=look.skin_id,
+            name=look.name,
+            default=look.skin_id == default,
+            accent=look.accent,
+            background=look.background,
+        )
+        for look in skins.looks_of(session, caller.id)
+    ]
 
 
 @router.get("/phone_gateways", summary="Dial-in numbers", responses=errors_of(401, 503))

@@ -27,6 +27,13 @@ class RoleHashes(BaseModel):
     host: str
 
 
+class AgendaItem(BaseModel):
+    """One line of an agenda."""
+
+    time: str = Field("", description="`hh:mm` on the clocks of `timezone`, or empty.")
+    title: str = Field(description="1 to 200 characters.")
+
+
 class Conference(BaseModel):
     """A room: a webinar or a meeting, planned or permanent."""
 
@@ -53,7 +60,12 @@ class Conference(BaseModel):
     phone_listener_pin: int = Field(
         description="Digits that let a caller in as participant; nobody when `access_type` is 3."
     )
-    skin_id: int
+    skin_id: int = Field(description="Look of its pages and mails; one of `conferences/skins`.")
+    agenda: list[AgendaItem] = Field(description="What comes when.")
+    state: str = Field(
+        description="`scheduled`, `waiting` (the waiting room is open), `live`, or `ended` when `status` is "
+        "`inactive`."
+    )
     recorder_list: list[str]
     settings: dict[str, Any] = Field(
         description="Switches; `phonegateway_enabled` decides whether callers get in."
@@ -123,7 +135,12 @@ class ConferenceWishes(BaseModel):
     )
     duration: str | None = Field(None, description="`h:mm`, from `0:01` to `24:00`; default `1:00`.")
     timezone: str | None = Field(None, description="Such as `Europe/Paris`; default `UTC`.")
-    skin_id: int | None = None
+    skin_id: int | None = Field(
+        None, description="One of `conferences/skins`; another number means the account's default."
+    )
+    agenda: list[AgendaItem] | None = Field(
+        None, description="What comes when; as text: one line each, `10:00 Welcome`. Empty: none."
+    )
     registration: Registration | None = None
     settings: SettingsWishes | None = None
 
@@ -207,6 +224,9 @@ class Skin(BaseModel):
 
     id: int = Field(description="The `skin_id` of a room.")
     name: str
+    default: bool = Field(description="Whether new rooms get it when they name none.")
+    accent: str = Field(description="Colour of buttons and links, `#rrggbb`.")
+    background: str = Field(description="Colour behind the logo, `#rrggbb`.")
 
 
 class Pong(BaseModel):

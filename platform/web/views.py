@@ -7,10 +7,19 @@ from datetime import datetime, timedelta
 from events.fields import DEFAULT_SETTINGS, Status
 from events.models import Event, EventSession
 from events.schedule import local, offset_s
+from events.steps import State
 from rooms.modes import AudioMode, Role
 from rooms.state import RoomState
 from web.masking import mask_numbers
-from web.schemas import Conference, GatewayEntry, LiveParticipant, LiveRoom, RoleHashes, SessionEntry
+from web.schemas import (
+    AgendaItem,
+    Conference,
+    GatewayEntry,
+    LiveParticipant,
+    LiveRoom,
+    RoleHashes,
+    SessionEntry,
+)
 from web.services import Gateway
 
 
@@ -49,6 +58,8 @@ def conference(event: Event, *, public_url: str) -> Conference:
         phone_presenter_pin=pins[Role.PRESENTER],
         phone_listener_pin=pins[Role.PARTICIPANT],
         skin_id=event.skin_id,
+        agenda=[AgendaItem(time=one["time"], title=one["title"]) for one in event.agenda],
+        state=State.ENDED if event.status == Status.INACTIVE else State(event.state),
         recorder_list=[],
         settings={**DEFAULT_SETTINGS, **event.settings},
         created_at=iso(event.created_at, zone=zone),

@@ -11,7 +11,7 @@ words the page uses.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,9 +20,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from events import autologin
-from events.fields import AccessType, Status
+from events.agenda import Item, agenda_of
+from events.fields import AccessType, Status, asks_for_token
 from events.models import Event
 from events.service import find_event
+from events.skins import Look, look_of
 from events.token_text import parse_token
 from rooms.modes import Role
 from web.access import AllServices, Reader
@@ -69,15 +71,20 @@ class FindPage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinPage:
     """What join.html shows. `key` is the secret from `?l=`, `token` the one from `?t=`. `since`: when a token
-    was used first. `registration`: whether people can register for the event.
+    was used first. `registration`: whether people can register for the event. `now_ms`: this
+    moment, Unix milliseconds.
     """
 
     event_name: str
     url_name: str
+    look: Look
     starts_at: datetime | None
     timezone: str
     duration_min: int
     lobby_description: str
+    agenda: Sequence[Item]
+    state: str
+    now_ms: int
     over: bool
     needs_password: bool
     needs_token: bool
@@ -128,15 +135,19 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
     page = JoinPage(
         event_name=event.name,
         url_name=event.url_name,
-        starts_at=event.starts_at,
+        starts_at=None if event.permanent_room else event.starts_at,
         timezone=event.timezone,
         duration_min=event.duration_min,
         lobby_description=event.lobby_description if event.lobby_enabled else "",
+        look=look_of(session, event),
+        agenda=agenda_of(event),
+        state=event.state,
+        now_ms=int(now.timestamp() * 1000),
         over=event.status == Status.INACTIVE,
         needs_password=access is AccessType.PASSWORD and not inside and not key and not token,
-        needs_token=access is AccessType.TOKEN and not inside,
+        needs_token=asks_for_token(access) and not inside,
         token=token,
-        registration=bool(event.registration.get("enabled")) and not inside and not token,
+        registration=bool(event.registration.get("enabled")) and access is not AccessType.PAID and not inside and not token,
         is_webinar=event.room_type == "webinar",
         presenter=presenter,
         key=key,

@@ -45,6 +45,21 @@ SENTENCES = (
     N_("at most %(n)s fields"),
     N_("at most %(n)s at one time and %(all)s in one event"),
     N_("there are %(n)s groups, which is all there may be"),
+    N_(
+        "white words cannot be read on it: the contrast is %(ratio)s, and %(needed)s is needed; the nearest "
+        "colour that passes is %(colour)s"
+    ),
+    N_("must be a colour such as #0f766e"),
+    N_("there are %(n)s looks, which is all there may be"),
+    N_("must not be larger than 1 MB"),
+    N_("must be a picture: PNG, JPEG or WebP"),
+    N_("is broken: this picture cannot be read"),
+    N_("must be at least %(n)s pixels wide and high"),
+    N_("must not have more than %(n)s million pixels"),
+    N_("must be lines of text, or a list of time and title"),
+    N_("must not have more than %(n)s lines"),
+    N_("times must be hours and minutes as 10:00"),
+    N_("titles must be 1 to %(n)s printable characters"),
     N_("overlaps with %(name)s, %(when)s; the account may run %(n)s at a time"),
 )
 

@@ -6,7 +6,7 @@ the live socket (docs/live-socket.md), so that this page is as fast for 500 peop
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from events.fields import AccessType
+from events.agenda import Item, agenda_of
+from events.fields import asks_for_token
 from events.models import Event
 from events.service import find_event
+from events.skins import Look, look_of
 from rooms.modes import Role
 from web.access import AllServices, Reader
 from web.errors import not_found
@@ -29,14 +31,22 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomPage:
-    """What room.html shows. `event_pin`: the telephone PIN a presenter may hand out, or None."""
+    """What room.html shows. `event_pin`: the telephone PIN a presenter may hand out, or None. `lobby`:
+    those who wait see more than that they wait. `now_ms`: this moment, Unix milliseconds.
+    """
 
     event_name: str
     role: str
     socket_path: str
     join_path: str
+    look: Look
+    lobby: bool
     lobby_description: str
+    agenda: Sequence[Item]
     starts_at: datetime | None
+    timezone: str
+    duration_min: int
+    now_ms: int
     event_pin: str | None
     gateways: list[dict[str, Any]]
     zone_countries: Mapping[str, str]
@@ -56,8 +66,14 @@ def room(request: Request, url_name: str, services: AllServices, session: Reader
         role=ticket.role.value,
         socket_path=f"/rooms/{event.url_name}/socket",
         join_path=f"/{event.url_name}",
+        look=look_of(session, event),
+        lobby=event.lobby_enabled,
         lobby_description=event.lobby_description if event.lobby_enabled else "",
+        agenda=agenda_of(event) if event.lobby_enabled else [],
         starts_at=None if event.permanent_room else event.starts_at,
+        timezone=event.timezone,
+        duration_min=event.duration_min,
+        now_ms=int(services.now().timestamp() * 1000),
         event_pin=_event_pin(event) if ticket.role is Role.PRESENTER else None,
         gateways=numbers_json(services.gateways),
         zone_countries=zone_countries(services.gateways),
@@ -67,6 +83,6 @@ def room(request: Request, url_name: str, services: AllServices, session: Reader
 
 def _event_pin(event: Event) -> str | None:
     """The PIN that lets participants in by telephone. None for events with tokens: it would bypass them."""
-    if event.access_type == AccessType.TOKEN:
+    if asks_for_token(event.access_type):
         return None
     return next((pin.pin for pin in event.pins if pin.role == Role.PARTICIPANT and pin.joinable), None)

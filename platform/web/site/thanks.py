@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from events.fields import Status
 from events.models import Event
 from events.service import find_event
+from events.skins import Look, look_of
 from reports import passes, ratings
 from reports.errors import BadRatingError
 from reports.passes import Pass
@@ -48,6 +49,7 @@ class ThanksPage:
     """What thanks.html shows. `may_rate`: we know who this is and that they were there; `key`: their pass."""
 
     event_name: str
+    look: Look
     url_name: str
     over: bool
     may_rate: bool
@@ -137,8 +139,12 @@ def _who(request: Request, services: Services, session: Session, event: Event, k
 def _page(
     request: Request, event: Event, form: Form, *, key: str, may_rate: bool, status: int = 200
 ) -> Response:
+    services: Services = request.app.state.services
+    with services.readers() as session:
+        look = look_of(session, event)
     shown = ThanksPage(
         event_name=event.name,
+        look=look,
         url_name=event.url_name,
         over=event.status != Status.ACTIVE,
         may_rate=may_rate,

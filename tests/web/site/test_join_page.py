@@ -181,7 +181,7 @@ def test_the_time_is_the_visitor_s(
     with sessions.begin() as session:
         event = session.scalars(select(Event).where(Event.url_name == "town-hall")).one()
         event.starts_at = datetime(2030, 7, 1, 14, 0, tzinfo=UTC)
-        event.timezone = "America/New_York"
+        event.timezone, event.permanent_room = "America/New_York", False
     assert "10:00 (America/New York)" in httpx.get(f"{site.url}/town-hall").text
     with new_page(browser, timezone_id="Asia/Tokyo") as page:
         page.goto(f"{site.url}/town-hall")

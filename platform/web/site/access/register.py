@@ -7,6 +7,7 @@ everybody else. One address may send `PER_MINUTE` forms a minute after a burst.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,15 +16,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from events import registrations
+from events.agenda import Item, agenda_of
 from events.errors import BadEventError, RegistrationError
 from events.fields import Status
 from events.models import Event
 from events.registration_form import RegistrationForm, check, form_of
 from events.schedule import zone_names
 from events.service import find_event
+from events.skins import Look, look_of
 from web import registration_mail
 from web.access import AllServices, Reader, transaction
 from web.errors import not_found
+from web.services import Services
 from web.site.forms import Form, text_of
 from web.site.i18n import N_, language_of, texts
 from web.site.limits import Rates
@@ -46,6 +50,8 @@ class RegisterPage:
     timezone: str
     duration_min: int
     description: str
+    look: Look
+    agenda: Sequence[Item]
     is_webinar: bool
     open: bool
     sent: bool
@@ -97,6 +103,9 @@ def send(request: Request, url_name: str, fields: PostedForm, services: AllServi
 
 def _page(request: Request, event: Event, form: Form, *, status: int | None = None) -> Response:
     custom = form_of(event.registration)
+    services: Services = request.app.state.services
+    with services.readers() as session:
+        look = look_of(session, event)
     accepting = custom.enabled and event.status == Status.ACTIVE
     page = RegisterPage(
         event_name=event.name,
@@ -105,6 +114,8 @@ def _page(request: Request, event: Event, form: Form, *, status: int | None = No
         timezone=event.timezone,
         duration_min=event.duration_min,
         description=event.lobby_description if event.lobby_enabled else "",
+        look=look,
+        agenda=agenda_of(event),
         is_webinar=event.room_type == "webinar",
         open=accepting,
         sent=request.query_params.get("sent") == "1",

@@ -1,42 +1,19 @@
-/* The entrance with scripts: the event's time where the visitor is, the sound check, the nearest numbers, and
+/* The entrance with scripts: the event's times where the visitor is, the sound check, the nearest numbers, and
  * name and mail as they were typed last time. Entering stays an ordinary form.
  */
 
-import { lang, t, tn } from "../../i18n.js";
+import { lang, t } from "../../i18n.js";
 import { el, setHidden, setText } from "../room/dom.js";
 import { countryName } from "../room/words.js";
 import { loadChoice, saveChoice } from "./devices.js";
 import { flagOf, nearestFirst, placeHere } from "./numbers.js";
 import { SoundForm } from "./sound-form.js";
+import { showTimes } from "./times.js";
 
 const NEAREST = 3;
 const PERSON = "tollbridge.person";
 const HEARD_LEVEL = 0.35;
 const byId = (id) => document.getElementById(id);
-
-function showWhen() {
-  const when = byId("when");
-  if (when === null) return;
-  const start = new Date(when.dateTime);
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  // The page's language, written as in the visitor's country when it is one of theirs: 23:00 or 11:00 PM.
-  const locale = navigator.languages.find((tag) => tag.startsWith(lang)) ?? lang;
-  const day = new Intl.DateTimeFormat(locale, { dateStyle: "full" }).format(start);
-  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" }).format(start);
-  when.textContent = `${day}, ${clock}`;
-  when.title = zone;
-  const tick = () => {
-    const minutes = Math.ceil((start - Date.now()) / 60_000);
-    const line = byId("countdown");
-    const soon = minutes > 0 && minutes <= 24 * 60;
-    setHidden(line, !soon);
-    if (!soon) return;
-    if (minutes > 90) setText(line, tn("Begins in {n} hour", "Begins in {n} hours", Math.round(minutes / 60)));
-    else setText(line, tn("Begins in {n} minute", "Begins in {n} minutes", minutes));
-  };
-  tick();
-  setInterval(tick, 15_000);
-}
 
 function numberRow({ country, location, display }) {
   return el("div", { class: "number" },
@@ -142,7 +119,7 @@ async function enter(form, sound) {
   notice.scrollIntoView({ block: "center" });
 }
 
-showWhen();
+showTimes(byId("join"));
 showNumbers();
 const form = byId("join-form");
 keepPerson(form);

@@ -250,7 +250,7 @@ const phone = new Phone({ ask, state, dialogs, eventName: byId("event-name").tex
 const tabs = new Tabs();
 const views = [
   new Bar({ ask, state, onEnd: () => dialogs.open("dialog-end"), onSound: changeSound, resume: () => output.resume() }),
-  new Stage({ ask, state }),
+  new Stage({ ask, state, onSound: changeSound }),
   new PeopleView({ state, onMenu: openMenu }),
   new QuestionsView({ state, ask }),
   new PresenterControls({ ask, state, dialogs }),

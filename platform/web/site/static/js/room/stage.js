@@ -11,12 +11,14 @@ import { PRESENTER, iAmPresenter, mine } from "./reducer.js";
 
 const TILES = 12;
 const KEPT_MS = 8_000;
+const NAMES = 5;
 
 export class Stage {
-  constructor({ ask, state }) {
+  constructor({ ask, state, onSound }) {
     this.tiles = new List(byId("tiles"), personTile);
     this.spokeAt = new Map();
     byId("waiting-music").addEventListener("click", () => ask("music", { on: !mine(state()).music }));
+    byId("waiting-sound").addEventListener("click", onSound);
   }
 
   render(state) {
@@ -47,7 +49,9 @@ export class Stage {
     const started = state.room.started;
     const waiting = state.link !== "connecting" && me !== null && (!started || (!presenter && state.room.mode === "presenters_only"));
     setHidden(byId("waiting"), !waiting);
+    byId("room").dataset.waiting = waiting && !presenter ? "1" : "";
     if (!waiting) return;
+    this.renderWho(state, started);
     if (presenter) {
       setText(byId("waiting-title"), t("The event has not started"));
       setText(byId("waiting-text"), t("Presenters hear each other already. Everybody else waits with music until you press Start."));
@@ -63,5 +67,15 @@ export class Stage {
     setAttribute(button, "aria-pressed", me.music ? "true" : "false");
     setText(button.querySelector("span"), me.music ? t("Music off") : t("Music on"));
     setAttribute(byId("waiting"), "data-music", me.music && state.hear === "music" ? "1" : null);
+  }
+  /** Who presents, in a sentence; there is a place for it where the event has a waiting room. */
+  renderWho(state, started) {
+    const line = byId("waiting-who");
+    if (line === null) return;
+    const names = [...state.people.values()].filter(({ id, role }) => role === PRESENTER && id !== state.me?.id).map(({ name }) => name);
+    setHidden(line, started || iAmPresenter(state));
+    const first = new Intl.ListFormat(document.documentElement.lang).format(names.slice(0, NAMES));
+    const list = names.length > NAMES ? `${first} …` : first;
+    setText(line, names.length === 0 ? t("No presenter is here yet.") : t("Presenting: {names}", { names: list }));
   }
 }

@@ -1,0 +1,1 @@
+"""Looks: the organiser's pages about them, and what guests' browsers fetch of them."""
