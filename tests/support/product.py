@@ -299,9 +299,12 @@ class Room:
         return list(self.product.get(f"{self.path}/sessions"))
 
     def cdrs(self, session: int | str | None = None) -> list[Any]:
-        """Call records of a session, by default of the latest."""
+        """Call records of a session, by default of the latest; none before there is one."""
         if session is None:
-            session = self.sessions()[0]["id"]
+            runs = self.sessions()
+            if not runs:
+                return []
+            session = runs[0]["id"]
         return list(self.product.get(f"{self.path}/sessions/{session}/cdr"))
 
     def finished_cdrs(self, count: int) -> list[Any]:
