@@ -162,6 +162,12 @@ def uninvite(session: Session, event: Event, *, invitation_id: int, now: datetim
     return True
 
 
+def count(session: Session, event: Event) -> int:
+    """How many are invited."""
+    query = select(func.count()).where(Invitation.event_id == event.id, Invitation.cancelled_at.is_(None))
+    return session.scalar(query) or 0
+
+
 def outdated_count(session: Session, event: Event) -> int:
     """How many guests hold an invitation from before the event's last change."""
     query = select(func.count()).where(

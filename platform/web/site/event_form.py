@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from events.agenda import text_of
 from events.errors import BadEventError, FieldProblem
 from events.fields import DEFAULT_SETTINGS, AccessType, EventWishes, parse_wishes
 from events.models import Event
 from events.schedule import format_duration, local
+from web.site.formats import filters
 from web.site.i18n import N_
 
 #: Text fields that mean "as it is" when they are empty.
@@ -67,6 +69,8 @@ def values_of(event: Event) -> dict[str, Any]:
         "timezone": event.timezone,
         "lobby_enabled": "1" if event.lobby_enabled else "0",
         "lobby_description": event.lobby_description,
+        "agenda": text_of(event.agenda),
+        "skin_id": str(event.skin_id),
         "settings": {
             name: ("1" if value else "0") if isinstance(value, bool) else value
             for name, value in settings.items()
@@ -74,7 +78,7 @@ def values_of(event: Event) -> dict[str, Any]:
     }
 
 
-def values_of_new(*, zone: str) -> dict[str, Any]:
+def values_of_new(*, zone: str, skin_id: int) -> dict[str, Any]:
     """What stands in the form of an event that is to be planned."""
     return {
         "room_type": "webinar",
@@ -82,7 +86,8 @@ def values_of_new(*, zone: str) -> dict[str, Any]:
         "access_type": str(int(AccessType.OPEN)),
         "duration": format_duration(60),
         "timezone": zone,
-        "lobby_enabled": "0",
+        "lobby_enabled": "1",
+        "skin_id": str(skin_id),
         "settings": {
             name: ("1" if value else "0") if isinstance(value, bool) else value
             for name, value in DEFAULT_SETTINGS.items()
@@ -94,3 +99,11 @@ def durations(current: str) -> list[str]:
     """The durations to choose from, the current one among them."""
     known = [format_duration(minutes) for minutes in DURATIONS_MIN]
     return known if current in known or not current else [current, *known]
+
+
+def duration_text(duration: str, *, language: str) -> str:
+    """`1:30` as `1 h 30 min`; anything that is no duration as it is."""
+    hours, _, minutes = duration.partition(":")
+    if not (hours.isascii() and hours.isdigit() and minutes.isascii() and minutes.isdigit()):
+        return duration
+    return str(filters(language)["duration"](int(hours[:4]) * 60 + int(minutes[:4])))

@@ -23,11 +23,15 @@ from bridge.cdr.masking import masked
 from bridge.cdr.models import Cdr
 from bridge.cdr.query import CdrFilter, find_page, stream
 from bridge.cdr.visits import CdrVisits
-from events import service
+from events import invitation_book, registrations, service, tokens
 from events.errors import BadEventError
 from events.fields import DEFAULT_SETTINGS, AccessType, Status
 from events.models import Event, EventSession
+from events.registration_form import form_of
+from events.registrations import RegistrationStatus
 from events.schedule import zone_names
+from events.skins import Look, default_of, look_of, looks_of
+from events.steps import State
 from reports.reading import people_in
 from reports.words import LANGUAGES
 from rooms.commands import ORGANISER, End
@@ -39,12 +43,13 @@ from web.site.billing.usage_box import UsageBox
 from web.site.event_form import (
     SWITCHES,
     TollFreeWithoutGateway,
+    duration_text,
     durations,
     values_of,
     values_of_new,
     wishes_of,
 )
-from web.site.event_list import PAGE_SIZE, Tab, find
+from web.site.event_list import FILTERS, PAGE_SIZE, Tab, find, shown_state
 from web.site.forms import Form
 from web.site.i18n import N_, language_of, texts
 from web.site.problems import by_field
@@ -66,12 +71,13 @@ CALLS_PER_PAGE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsPage:
-    """What events.html shows. `live` holds ids of events with somebody in the room."""
+    """What events.html shows. `states` by event; `state` is the one that was asked for, or None."""
 
     tab: Tab
     words: str
     events: Sequence[Event]
-    live: frozenset[int]
+    states: Mapping[int, State]
+    state: State | None
     zone: str
     page: int
     pages: int
@@ -79,12 +85,25 @@ class EventsPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCounts:
+    """How far an organiser has come with inviting. `registration`: whether people can register."""
+
+    invited: int
+    registered: int
+    waiting: int
+    tokens: int
+    registration: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
     """What event.html shows: everything an organiser hands out."""
 
     event: Event
+    state: State
     live: bool
     over: bool
+    look: Look
     url: str
     presenter_url: str
     presenter_pin: str
@@ -93,6 +112,7 @@ class EventPage:
     gateways: Sequence[Gateway]
     sessions: Sequence[EventSession]
     usage: UsageBox | None
+    guests: GuestCounts
     access_types: type[AccessType] = AccessType
 
 
@@ -104,8 +124,9 @@ class EventFormPage:
     form: Form
     ask_gateway: bool
     zones: Sequence[str]
-    durations: Sequence[str]
+    durations: Sequence[tuple[str, str]]
     switches: Sequence[tuple[str, str, str]]
+    looks: Sequence[Look]
     public_name: str
 
 
@@ -149,8 +170,10 @@ async def show_all(
     tab: str = Tab.UPCOMING,
     q: Annotated[str, Query(max_length=200)] = "",
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    state: str = "",
 ) -> Response:
     chosen = Tab(tab) if tab in list(Tab) else Tab.UPCOMING
+    wanted = State(state) if state in FILTERS and chosen is Tab.UPCOMING else None
 
     def read() -> tuple[Sequence[Event], int]:
         with services.readers() as session:
@@ -159,6 +182,7 @@ async def show_all(
                 account_id=visitor.account_id,
                 tab=chosen,
                 words=q.replace("\x00", ""),
+                state=wanted,
                 page=page,
                 now=services.now(),
             )
@@ -168,7 +192,8 @@ async def show_all(
         tab=chosen,
         words=q,
         events=events,
-        live=frozenset(event.id for event in events if services.live.get(str(event.id)) is not None),
+        states={event.id: shown_state(event) for event in events},
+        state=wanted,
         zone=visitor.timezone,
         page=page,
         pages=max(1, -(-total // PAGE_SIZE)),
@@ -178,8 +203,10 @@ async def show_all(
 
 
 @router.get("/new")
-def show_new(request: Request, visitor: SignedIn) -> Response:
-    return _form_page(request, None, Form(values=values_of_new(zone=visitor.timezone)))
+def show_new(request: Request, visitor: SignedIn, services: AllServices) -> Response:
+    with services.readers() as session:
+        skin_id = default_of(session, visitor.account_id)
+    return _form_page(request, None, Form(values=values_of_new(zone=visitor.timezone, skin_id=skin_id)))
 
 
 @router.post("/new")
@@ -316,12 +343,23 @@ def _event_page(
     with services.readers() as session:
         event = service.get_event(session, account_id=visitor.account_id, event_id=_id(event_id))
         sessions = service.list_sessions(session, event, page_size=SESSIONS_SHOWN)
+        look = look_of(session, event)
+        registered = registrations.count(session, event)
+        guests = GuestCounts(
+            invited=invitation_book.count(session, event),
+            registered=registered[None],
+            waiting=registered[RegistrationStatus.PENDING],
+            tokens=tokens.count(session, event),
+            registration=form_of(event.registration).enabled,
+        )
     pins = {pin.role: pin.pin for pin in event.pins}
     url = f"{services.public_url}/{event.url_name}"
     shown = EventPage(
         event=event,
+        state=shown_state(event),
         live=live,
         over=event.status == Status.INACTIVE,
+        look=look,
         url=url,
         presenter_url=f"{url}?l={event.hash_presenter}",
         presenter_pin=pins[Role.PRESENTER],
@@ -329,6 +367,7 @@ def _event_page(
         settings={**DEFAULT_SETTINGS, **event.settings},
         gateways=services.gateways,
         sessions=sessions,
+        guests=guests,
         usage=usage_box.of_event(request, services, visitor, event.id),
     )
     return render(request, "event.html", shown)
@@ -338,13 +377,20 @@ def _form_page(
     request: Request, event: Event | None, form: Form, *, ask_gateway: bool = False, status: int = 200
 ) -> Response:
     services: Services = request.app.state.services
+    visitor: Visitor = request.state.visitor
+    with services.readers() as session:
+        looks = looks_of(session, visitor.account_id)
     shown = EventFormPage(
         event=event,
         form=form,
         ask_gateway=ask_gateway,
         zones=sorted(zone_names()),
-        durations=durations(form.value("duration")),
+        durations=[
+            (one, duration_text(one, language=language_of(request)))
+            for one in durations(form.value("duration"))
+        ],
         switches=SWITCHES,
+        looks=looks,
         public_name=services.public_url.partition("://")[2],
     )
     return render(request, "event_form.html", shown, status=status)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -13,7 +13,7 @@ from accounts.sign_in import Visitor
 from events import feeds, web_hooks
 from events.errors import BadEventError
 from events.web_hook_models import WebHook, WebHookDelivery
-from events.web_hooks import OFFERED, PAGE_SIZE
+from events.web_hooks import OFFERED, PAGE_SIZE, Kind
 from web.access import AllServices, parse_id
 from web.services import Services
 from web.site.forms import Form, text_of
@@ -29,6 +29,20 @@ notices(
     hook_queued=N_("The message is on its way."),
 )
 
+KIND_NAMES: Mapping[str, str] = {
+    Kind.EVENT_STARTED: N_("An event starts"),
+    Kind.EVENT_ENDED: N_("An event is over"),
+    Kind.PARTICIPANT_JOINED: N_("Somebody comes"),
+    Kind.PARTICIPANT_LEFT: N_("Somebody leaves"),
+    Kind.REGISTRATION: N_("Somebody registers"),
+    "registration.approved": N_("A registration is approved"),
+    "registration.declined": N_("A registration is declined"),
+    Kind.PAYMENT: N_("A payment arrives"),
+    Kind.CDR: N_("A call is over"),
+    Kind.TEST: N_("Test"),
+}
+"""What each kind of message tells, in words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HooksPage:
@@ -38,6 +52,7 @@ class HooksPage:
     kinds: Sequence[str]
     form: Form
     feed_url: str
+    kind_names: Mapping[str, str] = field(default_factory=lambda: KIND_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,7 @@ class HookPage:
     page: int
     pages: int
     zone: str
+    kind_names: Mapping[str, str] = field(default_factory=lambda: KIND_NAMES)
 
 
 @router.get("")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from babel import Locale
 from babel.dates import format_date
+from babel.numbers import format_compact_decimal
 
 from reports.figures import Month
 from reports.session_pdf import duration
@@ -21,13 +22,15 @@ BAR_HEIGHT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One month in the chart: heights from the bottom in hundredths of the scale; `label` is what it says."""
+    """One month in the chart: heights in hundredths of the scale. `label` is what it says, `count` the same in
+    as little room as there is on a phone (1.5K).
+    """
 
     short: str
     label: str
     y: str
     height: str
-    participants: int
+    count: str
 
 
 def bars_of(months: Sequence[Month], *, language: str) -> list[Bar]:
@@ -44,7 +47,7 @@ def bars_of(months: Sequence[Month], *, language: str) -> list[Bar]:
                 label=f"{name}: {filters(language)['number'](count)}",
                 y=f"{BAR_HEIGHT - height:.2f}",
                 height=f"{height:.2f}",
-                participants=count,
+                count=format_compact_decimal(count, locale=locale, fraction_digits=1) if count else "",
             )
         )
     return bars
