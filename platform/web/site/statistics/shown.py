@@ -22,7 +22,7 @@ BAR_HEIGHT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One month in the chart: heights in hundredths of the scale. `label` is what it says, `count` the same in
+    """One month of the chart: heights in hundredths of the scale. `label` says it, `count` the same in
     as little room as there is on a phone (1.5K).
     """
 
