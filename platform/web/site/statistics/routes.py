@@ -244,5 +244,3 @@ def _session(
             session, event, session_id=parse_id(session_id, digits_max=18, what="session")
         )
         return event, run, people_in(session, CdrVisits(), [run.id])
-
-
