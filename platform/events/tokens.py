@@ -166,8 +166,8 @@ def _store(session: Session, event: Event, made: Sequence[NewToken], now: dateti
         }
         for one in made
     ]
-    session.connection().execute(insert(EventToken.__table__), tokens)
-    session.connection().execute(insert(EventPin.__table__), seats)
+    session.execute(insert(EventToken), tokens)
+    session.execute(insert(EventPin), seats)
 
 
 def _free_tokens(session: Session, event: Event, how_many: int) -> list[str]:
