@@ -336,6 +336,7 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
                 billing=billing.parts,
                 tolls=tolls,
                 sockets_per_address=settings.sockets_per_address,
+                web_hooks_allow_private=settings.web_hooks_allow_private,
                 gate=NoBrowsers() if browsers is None else browsers[0],
                 gateways=gateways,
                 health=health,

@@ -1,9 +1,9 @@
 """What web hooks are told of events, sessions and people in rooms.
 
-Sessions, and who registers, are told in the transaction that writes them down. People come and go on the event loop's thread,
-which must not wait for a database: `ParticipantNews` takes it from the live rooms at once, keeps at most
-`BACKLOG_MAX` messages, and the worker of web hooks writes them. What is dropped because the database is away
-for long is counted.
+Sessions, and who registers, are told in the transaction that writes them down. People come and go on the
+event loop's thread, which must not wait for a database: `ParticipantNews` takes it from the live rooms at
+once, keeps at most `BACKLOG_MAX` messages, and the worker of web hooks writes them. What is dropped because
+the database is away for long is counted.
 """
 
 from __future__ import annotations

@@ -122,7 +122,11 @@ class WebHookRunner:
             if session.execute(statement).scalar_one_or_none() is None:
                 return None
             row = session.get_one(WebHookDelivery, delivery_id)
-            return row, session.get_one(WebHook, row.hook_id)
+            hook = session.get_one(WebHook, row.hook_id)
+            if hook.deleted_at is not None:  # it was on its way when the address was deleted
+                row.state, row.next_try_at = "dropped", None
+                return None
+            return row, hook
 
     def _deliver(self, row: WebHookDelivery, hook: WebHook, *, now: datetime) -> bool:
         """Whether somebody answered, whatever they said."""

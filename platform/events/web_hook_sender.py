@@ -10,10 +10,12 @@ holds nobody up.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,9 +45,12 @@ class HookSender:
         deadline = time.monotonic() + self.timeout_s
         port = parts.port or (443 if parts.scheme == "https" else 80)
         connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
+        alarm: threading.Timer | None = None
         try:
             plain = socket.create_connection((self.resolve(host, port), port), timeout=self.timeout_s)
             connection.sock = plain
+            alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, args=(plain.dup(),))
+            alarm.start()
             if parts.scheme == "https":
                 connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -56,8 +61,12 @@ class HookSender:
                 left -= len(piece)
             return answer.status
         except (OSError, http.client.HTTPException, ValueError) as exc:
-            raise DeliveryError(_reason(exc)) from exc
+            late = time.monotonic() >= deadline
+            raise DeliveryError("no answer in time" if late else _reason(exc)) from exc
         finally:
+            if alarm is not None:
+                alarm.cancel()
+                alarm.args[0].close()
             connection.close()
 
     def resolve(self, host: str, port: int) -> str:
@@ -82,9 +91,19 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
+def _cut(line: socket.socket) -> None:
+    """End the connection under whoever reads from it: a timeout per read is no bound for who dribbles."""
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""RFC 4291 section 2.4 and the IANA registry: what else there is leads nowhere public."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 

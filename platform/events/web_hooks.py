@@ -48,6 +48,7 @@ class Kind(StrEnum):
     REGISTRATION_APPROVED = "registration.approved"
     REGISTRATION_DECLINED = "registration.declined"
     PAYMENT = "payment.succeeded"
+    PAYMENT_REFUNDED = "payment.refunded"
     CDR = "cdr.created"
     TEST = "test"
 
@@ -190,8 +191,9 @@ def redeliver(session: Session, hook: WebHook, *, delivery_id: int, now: datetim
     row = session.get(WebHookDelivery, delivery_id)
     if row is None or row.hook_id != hook.id:
         raise UnknownEventError(f"there is no delivery {delivery_id}")
-    row.state, row.tries, row.next_try_at = "queued", 0, now
-    session.flush()
+    if row.state != "sending":  # whose answer is awaited is not brought a second time
+        row.state, row.tries, row.next_try_at = "queued", 0, now
+        session.flush()
 
 
 def deliveries(session: Session, hook: WebHook, *, page: int = 1) -> tuple[Sequence[WebHookDelivery], int]:

@@ -22,6 +22,7 @@ from web import (
     runs,
     socket,
     tokens_api,
+    web_hooks_api,
 )
 from web.middleware import Counting, JsonSuffix, SafeHeaders
 from web.services import Services
@@ -58,6 +59,7 @@ def create_app(services: Services) -> FastAPI:
         registration_api,
         invitations_api,
         contacts_api,
+        web_hooks_api,
         operations,
         join_routes,
         socket,

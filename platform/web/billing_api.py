@@ -34,7 +34,7 @@ from bridge.cdr.export import COLUMNS, as_json, iso_ms
 from bridge.cdr.search import CdrHit, CdrSearch, NumberMatch, Sort, find
 from web.access import AllServices, Caller, Page, Reader, parse_id
 from web.billing_parts import Parts, told
-from web.bodies import read_fields
+from web.bodies import Fields
 from web.errors import bad_fields, not_found
 from web.openapi import errors_of
 
@@ -44,7 +44,6 @@ _COST_COLUMNS = ("billed_sec", "cost", "currency", "unrated_reason")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 router = APIRouter(prefix="/v1/billing", tags=["billing"])
-Fields = Annotated[dict[str, Any], Depends(read_fields)]
 
 
 @router.get("/balance", summary="Balance", responses=errors_of(401, 503))

@@ -1,12 +1,17 @@
-"""Request bodies: JSON, urlencoded or multipart forms, into one nested dict; bounded in size and depth."""
+"""Request bodies: JSON, urlencoded or multipart forms, into one nested dict; bounded in size and depth.
+
+Every route has a bound of its own: `Fields` for most, `LongFields` where whole lists are sent. What is too
+large is refused before it is read, when the client says how much it is going to be.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
@@ -15,11 +20,15 @@ from web.errors import ApiError
 from web.forms import FIELDS_MAX, BadFormError, nest
 
 BODY_BYTES_MAX = 512 * 1024
+LONG_BODY_BYTES_MAX = 4 * 1024 * 1024
+LONG_FIELDS_MAX = 30_000
 
 
-async def read_fields(request: Request) -> dict[str, Any]:
-    """The fields of the body; empty for an empty body. A dependency. Raises ApiError 400, 413, 415."""
-    body = await _read(request)
+async def read_fields(
+    request: Request, *, bytes_max: int = BODY_BYTES_MAX, fields_max: int = FIELDS_MAX
+) -> dict[str, Any]:
+    """The fields of the body; empty for an empty body. Raises ApiError 400, 413, 415."""
+    body = await _read(request, bytes_max)
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if not body.strip():
         return {}
@@ -27,23 +36,40 @@ async def read_fields(request: Request) -> dict[str, Any]:
         return _json(body)
     try:
         if kind in ("application/x-www-form-urlencoded", ""):
-            return nest(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+            return nest(
+                parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=fields_max), fields_max
+            )
         if kind == "multipart/form-data":
-            return nest(await _multipart(request, body))
+            return nest(await _multipart(request, body, fields_max), fields_max)
     except ValueError as exc:
         raise ApiError(400, f"the form cannot be read: {_reason(exc)}") from None
     raise ApiError(415, "send application/json or application/x-www-form-urlencoded")
 
 
-async def _read(request: Request) -> bytes:
+def fields_up_to(*, bytes_max: int, fields_max: int) -> Callable[[Request], Awaitable[dict[str, Any]]]:
+    """`read_fields` as a dependency with these bounds."""
+
+    async def read(request: Request) -> dict[str, Any]:
+        return await read_fields(request, bytes_max=bytes_max, fields_max=fields_max)
+
+    return read
+
+
+Fields = Annotated[dict[str, Any], Depends(fields_up_to(bytes_max=BODY_BYTES_MAX, fields_max=FIELDS_MAX))]
+LongFields = Annotated[
+    dict[str, Any], Depends(fields_up_to(bytes_max=LONG_BODY_BYTES_MAX, fields_max=LONG_FIELDS_MAX))
+]
+
+
+async def _read(request: Request, bytes_max: int) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and len(declared) < 20 and int(declared) > BODY_BYTES_MAX:
-        raise _too_large()
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > bytes_max:
+        raise _too_large(bytes_max)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise _too_large()
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
     return bytes(body)
 
 
@@ -61,7 +87,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-async def _multipart(request: Request, body: bytes) -> list[tuple[str, str]]:
+async def _multipart(request: Request, body: bytes, fields_max: int) -> list[tuple[str, str]]:
     sent = False
 
     async def receive() -> Message:
@@ -75,7 +101,7 @@ async def _multipart(request: Request, body: bytes) -> list[tuple[str, str]]:
         return message
 
     try:
-        async with Request(request.scope, receive).form(max_files=0, max_fields=FIELDS_MAX) as form:
+        async with Request(request.scope, receive).form(max_files=0, max_fields=fields_max) as form:
             return [(name, value) for name, value in form.multi_items() if not isinstance(value, UploadFile)]
     except (HTTPException, KeyError) as exc:
         raise BadFormError("the parts cannot be told apart") from exc
@@ -85,5 +111,11 @@ def _reason(error: ValueError) -> str:
     return str(error) if isinstance(error, BadFormError) else "it is not valid text, or has too many fields"
 
 
-def _too_large() -> ApiError:
-    return ApiError(413, f"the body is larger than {BODY_BYTES_MAX} bytes", headers={"Connection": "close"})
+def _too_large(bytes_max: int) -> ApiError:
+    message = f"the body is larger than {bytes_max // 1024} KiB, which is the most that is taken here"
+    return ApiError(
+        413,
+        message,
+        errors=[("body", "send it in several requests, or leave out what is not needed")],
+        headers={"Connection": "close"},
+    )

@@ -7,9 +7,7 @@ queue.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from events import service
@@ -28,7 +26,7 @@ from web.access import (
     parse_id,
     transaction,
 )
-from web.bodies import read_fields
+from web.bodies import Fields
 from web.openapi import body_of, errors_of
 from web.schemas import (
     Conference,
@@ -41,7 +39,6 @@ from web.schemas import (
 from web.services import Services
 
 router = APIRouter(prefix="/v1/conferences", tags=["conferences"])
-Fields = Annotated[dict[str, Any], Depends(read_fields)]
 
 
 @router.get("", summary="All rooms", responses=errors_of(401, 503))
@@ -99,6 +96,24 @@ def update(
     wishes = parse_wishes(fields, default_zone=event.timezone)
     service.update_event(session, event, wishes=wishes, now=services.now())
     return ConferenceAnswer(conference=views.conference(event, public_url=services.public_url))
+
+
+@router.post(
+    "/{room}/copy",
+    status_code=201,
+    summary="Copy a room",
+    responses=errors_of(400, 401, 404, 413, 415, 422, 503),
+    openapi_extra=body_of(ConferenceWishes, required=False),
+)
+def copy(
+    _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices
+) -> RoomAnswer:
+    """A new room like this one, with its own address, PINs and secrets; fields that are sent take the place
+    of the copied ones. The date and the guests are not copied.
+    """
+    wishes = parse_wishes(fields, default_zone=event.timezone)
+    made = service.copy_event(session, event, wishes=wishes, now=services.now())
+    return RoomAnswer(room=views.conference(made, public_url=services.public_url))
 
 
 @router.delete("/{room}", summary="Delete a room", responses=errors_of(401, 404, 503))

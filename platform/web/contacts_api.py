@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from contacts import service
@@ -12,12 +10,11 @@ from contacts.errors import BadContactError
 from contacts.fields import parse_contact
 from contacts.models import Contact
 from web.access import AllServices, Caller, Page, Reader, Writer
-from web.bodies import read_fields
+from web.bodies import Fields
 from web.errors import bad_fields
 from web.openapi import body_of, errors_of
 
 router = APIRouter(prefix="/v1/contacts", tags=["contacts"])
-Fields = Annotated[dict[str, Any], Depends(read_fields)]
 
 
 class ContactBody(BaseModel):

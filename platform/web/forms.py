@@ -21,12 +21,12 @@ class BadFormError(ValueError):
     """The fields contradict each other, or there are too many."""
 
 
-def nest(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def nest(fields: Iterable[tuple[str, str]], fields_max: int = FIELDS_MAX) -> dict[str, Any]:
     """Nested values of the (name, value) pairs. Raises BadFormError."""
     root: dict[str, Any] = {}
     for number, (name, value) in enumerate(fields):
-        if number >= FIELDS_MAX:
-            raise BadFormError(f"more than {FIELDS_MAX} fields")
+        if number >= fields_max:
+            raise BadFormError(f"more than {fields_max} fields")
         *path, last = _path(name)
         group = root
         for key in path:

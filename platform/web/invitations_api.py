@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from events import addresses, invitation_book
@@ -13,13 +13,12 @@ from events.fields import Status
 from events.invitation_book import Guest
 from rooms.modes import Role
 from web.access import AllServices, Caller, EventWritten, Writer
-from web.bodies import read_fields
+from web.bodies import LongFields
 from web.errors import ApiError, bad_fields
 from web.openapi import body_of, errors_of
 from web.site.i18n import LANGUAGES
 
 router = APIRouter(prefix="/v1/conferences/{room}/invitation", tags=["invitations"])
-Fields = Annotated[dict[str, Any], Depends(read_fields)]
 ATTENDEES_MAX = 10_000
 
 
@@ -51,7 +50,7 @@ class InvitationAnswer(BaseModel):
 )
 def invite(
     _caller: Caller,
-    fields: Fields,
+    fields: LongFields,
     event: EventWritten,
     session: Writer,
     services: AllServices,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from web import views
 from web.access import AllServices, Caller, EventRead
-from web.bodies import read_fields
+from web.bodies import Fields
 from web.live_commands import parse_command
 from web.openapi import body_of, errors_of
 from web.schemas import LiveCommand, LiveRoom
@@ -31,7 +29,7 @@ async def read(event: EventRead, services: AllServices) -> LiveRoom:
 )
 async def command(
     _caller: Caller,
-    fields: Annotated[dict[str, Any], Depends(read_fields)],
+    fields: Fields,
     event: EventRead,
     services: AllServices,
 ) -> LiveRoom:

@@ -30,11 +30,11 @@ def errors_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorAnswer, "description": _MEANING[status]} for status in statuses}
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads these fields from JSON or a form."""
     schema = _inlined(model.model_json_schema())
     kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
-    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
+    return {"requestBody": {"required": required, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from events import registrations
@@ -16,14 +16,13 @@ from events.registration_form import RegistrationForm, check, form_of
 from events.registrations import RegistrationStatus
 from web import registration_mail
 from web.access import AllServices, Caller, EventRead, EventWritten, Page, Reader, Writer
-from web.bodies import read_fields
+from web.bodies import Fields
 from web.errors import ApiError, bad_fields, not_found
 from web.openapi import body_of, errors_of
 from web.site.i18n import DEFAULT, LANGUAGES
 from web.views import iso
 
 router = APIRouter(prefix="/v1/conferences/{room}", tags=["access"])
-Fields = Annotated[dict[str, Any], Depends(read_fields)]
 ALL, ACTIVE = "all", "active"
 
 

@@ -76,8 +76,9 @@ class NoBrowsers:
 class Services:
     """Parts that routes use.
 
-    `secret` signs cookies. `sockets_per_address`: room pages open at one time from one address. `feed` and
-    `gate` are what room pages live on. `live` is
+    `secret` signs cookies. `sockets_per_address`: room pages open at one time from one address.
+    `web_hooks_allow_private`: web hooks may go to private addresses and without TLS. `feed` and `gate` are
+    what room pages live on. `live` is
     touched on the event loop's thread only. `readers` makes read-only sessions. `health` must
     return at once; the database is checked by the web side itself. `now` is the wall clock, `clock`
     monotonic seconds, the one that `live` is run with.
@@ -94,6 +95,7 @@ class Services:
     public_url: str
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     sockets_per_address: int = 50
+    web_hooks_allow_private: bool = False
     billing: BillingParts | None = None
     tolls: Tolls | None = None
     gateways: Sequence[Gateway] = ()

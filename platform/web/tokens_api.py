@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from events import autologin, tokens
@@ -12,13 +12,12 @@ from events.autologin import AutologinRole, AutologinWishes
 from events.models import Event
 from events.tokens import Holder, TokenEntry
 from web.access import AllServices, Caller, EventRead, EventWritten, Page, Reader, Writer
-from web.bodies import read_fields
+from web.bodies import Fields
 from web.errors import bad_fields
 from web.openapi import body_of, errors_of
 from web.views import iso
 
 router = APIRouter(prefix="/v1/conferences/{room}", tags=["access"])
-Fields = Annotated[dict[str, Any], Depends(read_fields)]
 
 
 class TokenItem(BaseModel):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -194,6 +196,10 @@ def test_a_silent_address_holds_up_nobody(sessions: sessionmaker[Session], recei
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "fe80::1%eth0",
+        "fec0::1",
+        "::7f00:1",
+        "64:ff9b:1::1",
+        "2001:0:0:0:0:0:80ff:fffe",
         "ff02::1",
     ],
 )
@@ -223,3 +229,101 @@ def test_bad_addresses(sessions: sessionmaker[Session], url: str) -> None:
     account = new_account(sessions)
     with sessions.begin() as session, pytest.raises(BadEventError):
         add_hook(session, account_id=account, url=url, kinds=[Kind.CDR], now=NOW)
+
+
+def test_a_name_that_is_pointed_elsewhere_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: the second answer leads home, but nobody asks twice."""
+    answers = ["93.184.215.14", "127.0.0.1"]
+    called: list[Any] = []
+
+    def look_up(*_args: Any, **_more: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), 443))]
+
+    def connect(address: Any, **_more: Any) -> None:
+        called.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(DeliveryError, match="refuses connections"):
+        HookSender().post("https://rebind.example.org/", b"{}", {})
+    assert called == [("93.184.215.14", 443)]
+
+
+def test_one_private_address_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 443)) for ip in ("93.184.215.14", "10.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: found)
+    with pytest.raises(DeliveryError, match="public internet"):
+        HookSender().post("https://example.org/", b"{}", {})
+
+
+def test_an_answer_in_drops_ends_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stop = threading.Event()
+
+        def drip() -> None:
+            line, _ = listener.accept()
+            with line:
+                while not stop.wait(0.05):
+                    try:
+                        line.sendall(b"H" if not sent else b"x")
+                    except OSError:
+                        return
+                    sent.append(1)
+
+        sent: list[int] = []
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        began_s = time.monotonic()
+        try:
+            with pytest.raises(DeliveryError, match="no answer in time"):
+                HookSender(allow_private=True, timeout_s=0.5).post(url, b"{}", {})
+            assert time.monotonic() - began_s < 20
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_deleted_address_gets_nothing_more(sessions: sessionmaker[Session], receiver: Receiver) -> None:
+    """Also when a message was on its way while the address was deleted."""
+    account = new_account(sessions)
+    hook_id, _ = listen(sessions, account, receiver.url)
+    tell(sessions, account, "x")
+    run = runner(sessions)
+    claimed = run._claim(run._due(NOW)[0][0], NOW)
+    assert claimed is not None
+    with sessions.begin() as session:
+        hook = web_hooks.hook_of(session, account_id=account, hook_id=hook_id)
+        web_hooks.delete_hook(session, hook, now=NOW)
+    receiver.answers = [500]
+    run._deliver(*claimed, now=NOW)
+    assert run.run_once(NOW + timedelta(hours=1)) == 0
+    assert len(receiver.got) == 1
+    with sessions() as session:
+        assert session.scalars(select(WebHookDelivery.state)).one() == "dropped"
+
+
+def test_a_new_secret_signs_what_waits(sessions: sessionmaker[Session], receiver: Receiver) -> None:
+    account = new_account(sessions)
+    hook_id, old = listen(sessions, account, receiver.url)
+    tell(sessions, account, "x")
+    with sessions.begin() as session:
+        hook = web_hooks.hook_of(session, account_id=account, hook_id=hook_id)
+        new = web_hooks.rotate_secret(session, hook)
+    assert new != old
+    runner(sessions).run_once(NOW)
+    ((headers, body),) = receiver.got
+    unix_s = int(NOW.timestamp())
+    assert headers["Tollbridge-Signature"] == web_hooks.signature(new, body, unix_s=unix_s)
+
+
+def test_an_address_is_changed(sessions: sessionmaker[Session]) -> None:
+    account = new_account(sessions)
+    with sessions.begin() as session:
+        hook = add_hook(session, account_id=account, url="https://a.example.org/", kinds=[Kind.CDR], now=NOW)
+        web_hooks.change_hook(session, hook, kinds=[Kind.EVENT_ENDED, Kind.EVENT_STARTED])
+        assert (hook.url, hook.kinds) == ("https://a.example.org/", ["event.started", "event.ended"])
+        for wrong in ({"url": "http://a.example.org/"}, {"kinds": []}, {"kinds": ["cdr.created", "moon"]}):
+            with pytest.raises(BadEventError):
+                web_hooks.change_hook(session, hook, **wrong)

@@ -26,7 +26,7 @@ from accounts import sign_in
 from accounts.sign_in import Visitor
 from accounts.users import Role
 from web.access import AllServices
-from web.bodies import read_fields
+from web.bodies import BODY_BYTES_MAX, LONG_BODY_BYTES_MAX, read_fields
 from web.errors import ApiError, not_found
 from web.services import Services
 from web.site import csrf
@@ -138,9 +138,20 @@ def staff(role: Role) -> Callable[[Visitor], Visitor]:
 
 
 async def read_posted(request: Request, services: AllServices) -> dict[str, Any]:
+    return await _posted(request, services, await _counted(request, services, BODY_BYTES_MAX))
+
+
+async def read_long_posted(request: Request, services: AllServices) -> dict[str, Any]:
+    return await _posted(request, services, await _counted(request, services, LONG_BODY_BYTES_MAX))
+
+
+async def _counted(request: Request, services: Services, bytes_max: int) -> dict[str, Any]:
     if not limits_of(request).forms.take(address_of(request), now_s=services.clock()):
         raise too_many(60)
-    fields = await read_fields(request)
+    return await read_fields(request, bytes_max=bytes_max)
+
+
+async def _posted(request: Request, services: Services, fields: dict[str, Any]) -> dict[str, Any]:
     if not csrf.is_good(request, fields.pop(csrf.FIELD, None), secret=services.secret):
         # Nobody has looked yet who it is; the page of the error says where they can go back to.
         await run_in_threadpool(get_visitor, request, services)
@@ -149,3 +160,5 @@ async def read_posted(request: Request, services: AllServices) -> dict[str, Any]
 
 
 PostedForm = Annotated[dict[str, Any], Depends(read_posted)]
+LongPostedForm = Annotated[dict[str, Any], Depends(read_long_posted)]
+"""A form with a text of up to 4 MiB in it."""

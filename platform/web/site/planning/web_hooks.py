@@ -26,6 +26,7 @@ router = APIRouter(prefix="/web-hooks", include_in_schema=False)
 notices(
     hook_added=N_("The web hook is set up."),
     hook_deleted=N_("Nothing goes to this address any more."),
+    hook_secret=N_("There is a new secret. It signs every message from now on."),
     hook_queued=N_("The message is on its way."),
 )
 
@@ -83,6 +84,7 @@ def add(request: Request, visitor: SignedIn, fields: PostedForm, services: AllSe
                 url=text_of(fields, "url"),
                 kinds=kinds,
                 now=services.now(),
+                allow_private=services.web_hooks_allow_private,
             )
     except BadEventError as exc:
         form = Form(values=fields, errors=by_field(language_of(request), exc.problems))
@@ -113,6 +115,14 @@ def test(visitor: SignedIn, _fields: PostedForm, services: AllServices, hook_id:
         hook = web_hooks.hook_of(session, account_id=visitor.account_id, hook_id=_id(hook_id))
         web_hooks.publish_test(session, hook, now=services.now())
     return RedirectResponse(f"/web-hooks/{hook.id}?done=hook_queued", status_code=303)
+
+
+@router.post("/{hook_id}/secret")
+def rotate(visitor: SignedIn, _fields: PostedForm, services: AllServices, hook_id: str) -> Response:
+    with services.sessions.begin() as session:
+        hook = web_hooks.hook_of(session, account_id=visitor.account_id, hook_id=_id(hook_id))
+        web_hooks.rotate_secret(session, hook)
+    return RedirectResponse(f"/web-hooks/{hook.id}?done=hook_secret", status_code=303)
 
 
 @router.post("/{hook_id}/again")
