@@ -27,7 +27,7 @@ from web.services import Services
 from web.site.forms import Form, text_of
 from web.site.i18n import LANGUAGES, N_, language_of, texts
 from web.site.render import notices, render
-from web.site.security import PostedForm, SignedIn
+from web.site.security import LongPostedForm, PostedForm, SignedIn
 
 router = APIRouter(prefix="/events/{event_id}/invitations", include_in_schema=False)
 notices(
@@ -72,7 +72,7 @@ def show(
 
 @router.post("")
 def invite(
-    request: Request, visitor: SignedIn, fields: PostedForm, services: AllServices, event_id: str
+    request: Request, visitor: SignedIn, fields: LongPostedForm, services: AllServices, event_id: str
 ) -> Response:
     translate = texts(language_of(request)).gettext
     note = text_of(fields, "note", maximum=invitation_book.NOTE_CHARS_MAX)
