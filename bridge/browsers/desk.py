@@ -95,7 +95,8 @@ class BrowserDesk:
         card = _card(visitor)
         run, room = self._runs.enter(card), self._runs.room(card)
         if visitor.seat_id in room:  # by the telephone that their personal PIN let in
-            self._apply(visitor.room_id, c.Connection(participant_id=visitor.seat_id, connected=True))
+            here = c.Connection(participant_id=visitor.seat_id, connected=True, name=visitor.name)
+            self._apply(visitor.room_id, here)
         else:
             join = c.Join(participant_id=visitor.seat_id, name=visitor.name, role=visitor.role, via=Via.WEB)
             self._live.apply(visitor.room_id, join, now_s=self._loop.time())

@@ -94,11 +94,17 @@ class UnlinkPhone(RoomCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection(RoomCommand):
     """The person's web page is connected or not. A page that connects is a device of theirs from then on; one
-    that is lost stays a device until `Leave`.
+    that is lost stays a device until `Leave`. `name`: as the person has just typed it at the entrance, where
+    a telephone that came first told none; names that others gave meanwhile stay when it is typed again.
     """
 
     participant_id: str
     connected: bool
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            object.__setattr__(self, "name", checked_name(self.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

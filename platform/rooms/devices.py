@@ -38,13 +38,25 @@ class RoomDevices(RoomReading):
         person = self._people.get(cmd.participant_id)
         if person is None:
             return []
+        named = self._named(person, cmd.name)
         had_web = Via.WEB in person.devices
         if (had_web, person.connected) == (True, cmd.connected) or not (had_web or cmd.connected):
-            return []
+            return named
         person.devices |= {Via.WEB}
         person.connected = cmd.connected
         self._touched.add(person.id)
-        return [e.ConnectionChanged(participant_id=person.id, connected=cmd.connected, web=True)]
+        return [*named, e.ConnectionChanged(participant_id=person.id, connected=cmd.connected, web=True)]
+
+    def _named(self, person: Person, name: str | None) -> list[e.RoomEvent]:
+        """A name that is newly typed counts; one that was typed before does not undo what others gave."""
+        if name is None or name == person.joined_name:
+            return []
+        person.joined_name = name
+        if person.name == name:
+            return []
+        person.name = name
+        self._touched.add(person.id)
+        return [e.Renamed(participant_id=person.id, name=name, actor=person.id)]
 
     def _web_sound(self, cmd: c.WebSound, _now_s: float) -> list[e.RoomEvent]:
         person = self._people.get(cmd.participant_id)

@@ -125,6 +125,22 @@ def test_who_came_by_personal_pin_first_may_add_a_browser() -> None:
     assert "w" not in room
 
 
+def test_a_browser_tells_the_name_that_the_telephone_did_not() -> None:
+    room = make_room(participants=0)
+    do(room, c.Join(participant_id="w", name="+331…78", role=Role.PARTICIPANT, via=Via.PHONE))
+    here = c.Connection(participant_id="w", connected=True, name="Wanda")
+    assert do(room, here) == [
+        e.Renamed(participant_id="w", name="Wanda", actor="w"),
+        e.ConnectionChanged(participant_id="w", connected=True, web=True),
+    ]
+    do(room, c.Rename(participant_id="w", name="Wanda (Acme)", by="p1"))
+    do(room, c.Leave(participant_id="w", device=Via.WEB))
+    do(room, here)
+    assert room.card("w").name == "Wanda (Acme)", "what a presenter wrote stays"
+    do(room, c.Connection(participant_id="w", connected=True, name="Wendy"))
+    assert room.card("w").name == "Wendy"
+
+
 def test_a_lost_page_is_shown_and_comes_back() -> None:
     room = web_room()
     lost = e.ConnectionChanged(participant_id="w", connected=False, web=True)
