@@ -25,7 +25,7 @@ from accounts.tokens import digest
 from events import tokens
 from events.access_models import Autologin, EventToken
 from events.errors import BadEventError, FieldProblem, RevokedTokenError, UsedTokenError
-from events.fields import AccessType
+from events.fields import AccessType, asks_for_token
 from events.models import Event
 from events.passwords import password_matches
 from mail.errors import BadMailError
@@ -81,7 +81,7 @@ def make(session: Session, event: Event, wishes: AutologinWishes, *, now: dateti
         problems.append(FieldProblem(field="email", message="must be a mail address"))
     token = None
     if wishes.role is AutologinRole.LISTENER:
-        if event.access_type == AccessType.TOKEN:
+        if asks_for_token(event.access_type):
             token = tokens.look_up(session, event_id=event.id, text=wishes.token or "")
             if token is None:
                 problems.append(FieldProblem(field="token", message="must be a token of this conference"))

@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from database.errors import is_outage
 from database.types import now_utc
 from events import repository
-from events.fields import AccessType, RoomType, Status
+from events.fields import RoomType, Status, asks_for_token
 from events.token_text import is_token_seat
 from rooms.modes import Role
 
@@ -123,7 +123,7 @@ def _opens_nothing(row: repository.ChangedPin) -> bool:
     """
     if not row.joinable and row.status == Status.ACTIVE:
         return True
-    if row.access_type != AccessType.TOKEN or row.role == Role.PRESENTER:
+    if not asks_for_token(row.access_type) or row.role == Role.PRESENTER:
         return False
     return row.seat_id is None or not is_token_seat(row.seat_id)
 

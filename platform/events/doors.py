@@ -1,9 +1,9 @@
 """The way in that a mail offers: a link and the telephone PIN that goes with it.
 
 In an event with tokens everybody who is invited has a token: the link and the PIN are theirs alone, and the
-same ones in each mail. In a paid event whoever has a token, bought or given, is told of it, and the others get
-the address where tickets are sold, and no PIN. In all other events participants share the address and the PIN. A presenter gets the
-presenters' link and PIN.
+same ones in each mail. In a paid event whoever has a token, bought or given, is told of it; the others get
+the address where tickets are sold, and no PIN. In all other events participants share the address and the
+PIN. A presenter gets the presenters' link and PIN.
 """
 
 from __future__ import annotations

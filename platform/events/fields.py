@@ -27,7 +27,7 @@ RESERVED_URL_NAMES = frozenset({
     "imprint", "invoices", "join", "language", "legal", "login", "logout", "look", "metrics", "openapi",
     "password", "payments", "paypal", "privacy", "privatelabel", "reports", "reset", "robots", "rooms",
     "settings", "skins", "sign-in", "sign-out", "sign-up", "signup", "static", "statistics", "stripe",
-    "terms", "twilio",
+    "terms", "tickets", "twilio",
     "unsubscribe", "v1", "web-hooks", "webhooks", "well-known",
 })  # fmt: skip
 
@@ -56,11 +56,17 @@ class RoomType(StrEnum):
 
 
 class AccessType(IntEnum):
-    """Who may enter through the web."""
+    """Who may enter through the web. Clients of the older API know the first three."""
 
     OPEN = 1
     PASSWORD = 2
     TOKEN = 3
+    PAID = 4
+
+
+def asks_for_token(access_type: int) -> bool:
+    """Whether participants come in by a token of their own, and by nothing that many share."""
+    return access_type in (AccessType.TOKEN, AccessType.PAID)
 
 
 class Status(StrEnum):
@@ -213,7 +219,7 @@ def _integer(value: Any, *, low: int, high: int) -> int:
 
 
 def _access_type(value: Any) -> AccessType:
-    return AccessType(_integer(value, low=1, high=3))
+    return AccessType(_integer(value, low=1, high=4))
 
 
 def _choice(kind: type[RoomType], value: Any) -> RoomType:

@@ -26,7 +26,7 @@ from contacts.fields import ContactFields
 from events import tokens
 from events.access_models import EventToken, Registration
 from events.errors import RegistrationError, UnknownEventError
-from events.fields import Status
+from events.fields import AccessType, Status
 from events.models import Event
 from events.news import tell_registration
 from events.registration_form import Entry, RegistrationForm, as_json, form_of
@@ -79,6 +79,8 @@ def register(
     form = form_of(event.registration)
     if event.status != Status.ACTIVE or event.deleted_at is not None or not form.enabled:
         raise RegistrationError("this event takes no registrations")
+    if event.access_type == AccessType.PAID:
+        raise RegistrationError("tickets of this event are bought")
     known = by_email(session, event, entry.email)
     if known is None:
         if count(session, event)[None] >= EVENT_MAX:

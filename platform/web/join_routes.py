@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 
 from events import autologin, repository, tokens
 from events.errors import RevokedTokenError, TokenError, UsedTokenError
-from events.fields import AccessType
+from events.fields import asks_for_token
 from events.models import Event
 from rooms.modes import Role
 from web import seat_tokens
@@ -134,7 +134,7 @@ async def join(
 
 def good_ticket(session: Session, event: Event, ticket: Ticket | None) -> Ticket | None:
     """The ticket, unless the event lets in by token and the ticket has none that is good."""
-    if ticket is None or event.access_type != AccessType.TOKEN or ticket.role is Role.PRESENTER:
+    if ticket is None or not asks_for_token(event.access_type) or ticket.role is Role.PRESENTER:
         return ticket
     return ticket if tokens.lets_in(session, event_id=event.id, seat_id=ticket.seat_id) else None
 

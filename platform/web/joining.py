@@ -12,7 +12,7 @@ Theory. What lets somebody in, first match counts:
 5. the event's *password* (access type 2, kept as Argon2id);
 6. nothing, when the event is open.
 
-Participants of events with tokens (access type 3) come in by 1 and by 4 alone: what many share, the listener
+Participants of events with tokens (access types 3 and 4) come in by 1 and by 4 alone: what many share, the listener
 link and the listener PIN, would let people past the tokens. Their tickets count only while the token does.
 
 Whoever enters again with the same ticket and the same role is the same seat. Another role is another seat,
@@ -31,7 +31,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from events import service
-from events.fields import AccessType, Status
+from events.fields import AccessType, Status, asks_for_token
 from events.models import Event
 from events.passwords import password_matches
 from rooms.commands import checked_name
@@ -163,7 +163,7 @@ def checked_person(knock: Knock, proof: Proof | None = None) -> tuple[str, str |
 
 
 def _role(event: Event, knock: Knock, *, old: Ticket | None) -> Role:
-    token_event = event.access_type == AccessType.TOKEN
+    token_event = asks_for_token(event.access_type)
     if knock.link:
         roles = {
             event.hash_host: Role.PRESENTER,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from events.fields import DEFAULT_SETTINGS, AccessType
+from events.fields import DEFAULT_SETTINGS, asks_for_token
 from events.models import Event
 from events.personal_pins import grouped
 from events.registrations import Registered, RegistrationStatus
@@ -59,7 +59,7 @@ def compose(services: Services, event: Event, found: Registered, *, language: st
         "event": event.name,
         "when": when,
         "link": own_link(services, event, found),
-        "token": made.token.token if made is not None and event.access_type == AccessType.TOKEN else "",
+        "token": made.token.token if made is not None and asks_for_token(event.access_type) else "",
         "pin": grouped(made.pin) if made is not None and made.pin is not None else "",
         "numbers": numbers[:NUMBERS],
     }

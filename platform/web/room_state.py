@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from events.fields import AccessType
+from events.fields import asks_for_token
 from events.personal_pins import grouped
 from rooms.gate import Visitor
 from rooms.modes import Role
@@ -70,7 +70,7 @@ def dial_in_json(
         "url": f"{services.public_url}/{facts.url_name}",
         "room_pin": grouped(facts.room_pin),
         "pin": grouped(listener_pin)
-        if listener_pin and (presenter or facts.access_type != AccessType.TOKEN)
+        if listener_pin and (presenter or not asks_for_token(facts.access_type))
         else None,
         "presenter_pin": grouped(presenter_pin) if presenter_pin and presenter else None,
         "numbers": [

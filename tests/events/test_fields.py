@@ -67,7 +67,7 @@ def test_unknown_names_do_not_disturb() -> None:
         ("room_type", ["meeting"]),
         ("permanent_room", "maybe"),
         ("permanent_room", 2),
-        ("access_type", "4"),
+        ("access_type", "5"),
         ("access_type", 0),
         ("access_type", True),
         ("access_type", 1.0),

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from events import tokens
 from events.errors import BadEventError, UnknownEventError, UnknownTokenError
-from events.fields import AccessType, Status
+from events.fields import Status, asks_for_token
 from events.models import Event
 from events.tokens import Holder, TokenEntry
 from web.access import AllServices, parse_id, transaction
@@ -152,7 +152,7 @@ def _page(
         page=page,
         more=len(found) == PAGE_SIZE,
         total=total,
-        needed=event.access_type == AccessType.TOKEN,
+        needed=asks_for_token(event.access_type),
         over=event.status == Status.INACTIVE,
     )
     return render(request, "access/tokens.html", shown, status=status)
