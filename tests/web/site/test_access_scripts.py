@@ -1,4 +1,4 @@
-"""The registration form arranged in a browser, by drag events and by keyboard, and filled in on a phone."""
+"""The registration form arranged in a browser, by mouse, finger and keyboard, and filled in on a phone."""
 
 from __future__ import annotations
 
@@ -40,27 +40,44 @@ def labels(page: Page) -> list[str]:
     return [row.input_value() for row in page.locator("#field-rows input[type=text]").all()]
 
 
-DRAG = """(what) => {
-  const from = document.querySelector(what);
-  const to = document.querySelector("#field-rows > li");
-  const fire = (target, type) => target.dispatchEvent(new DragEvent(type, {
-    bubbles: true, cancelable: true, dataTransfer: new DataTransfer(),
-    clientY: to.getBoundingClientRect().top + 3 }));
-  fire(from, "dragstart");
-  fire(to, "dragover");
-  fire(to, "drop");
-  fire(from, "dragend");
-}"""
+def middle(page: Page, what: str) -> tuple[float, float]:
+    box = page.locator(what).bounding_box()
+    assert box is not None, what
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def drag(page: Page, what: str) -> None:
-    """Drag something before the first row: what a browser tells of it, without the mouse."""
-    assert page.locator(what).get_attribute("draggable") == "true"
-    page.evaluate(DRAG, what)
+def drag(page: Page, what: str, to: str, *, drop: bool = True) -> None:
+    """Take `what` with the mouse, to just above the middle of `to`, in small steps as a hand does."""
+    page.locator(what).scroll_into_view_if_needed()
+    page.mouse.move(*middle(page, what))
+    page.mouse.down()
+    across, down = middle(page, to)
+    page.mouse.move(across, down - 12, steps=8)
+    assert page.locator(f"{to}.before").count() == 1
+    if not drop:
+        page.keyboard.press("Escape")
+    page.mouse.up()
+
+
+def drag_by_finger(page: Page, what: str, to: str, *, by: float = -12) -> None:
+    """The same with a finger, as a touch screen tells it, to `by` pixels below the middle of `to`."""
+    page.locator(what).scroll_into_view_if_needed()
+    screen = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": across, "y": down} for across, down in points]
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    begun, (across, down) = middle(page, what), middle(page, to)
+    touch("touchStart", begun)
+    for step in (0.2, 0.4, 0.6, 0.8, 1.0):
+        y = begun[1] + (down + by - begun[1]) * step
+        touch("touchMove", (begun[0] + (across - begun[0]) * step, y))
+    touch("touchEnd")
 
 
 def test_fields_are_dragged_moved_by_key_and_saved(url: str, ann: Person, services: Services) -> None:
-    with chromium() as browser, new_page(browser, **DESKTOP) as page:
+    with chromium() as browser, new_page(browser, **{**DESKTOP, "has_touch": True}) as page:
         page.goto(f"{url}/sign-in?next=/events/{ann.event_id}/registration")
         page.fill("input[name=email]", "ann@example.org")
         page.fill("input[name=password]", PASSWORD)
@@ -71,11 +88,21 @@ def test_fields_are_dragged_moved_by_key_and_saved(url: str, ann: Person, servic
         page.click("[data-add=choice]")
         page.keyboard.type("Size")
         page.locator("#field-rows textarea").fill("small\nlarge")
-        drag(page, "[data-grip=checkbox]")
+        drag(page, "[data-grip=checkbox]", "#field-rows > li:nth-child(1)")
         page.locator("#field-rows input[type=text]").first.fill("I agree")
         assert labels(page) == ["I agree", "Company", "Size"]
-        drag(page, "#field-rows > li:nth-child(3) [data-drag]")
+        third = "#field-rows > li:nth-child(3) [data-drag]"
+        drag(page, third, "#field-rows > li:nth-child(1)", drop=False)
+        assert labels(page) == ["I agree", "Company", "Size"]
+        drag(page, third, "#field-rows > li:nth-child(1)")
         assert labels(page) == ["Size", "I agree", "Company"]
+        drag_by_finger(page, third, "#field-rows > li:nth-child(1)")
+        assert labels(page) == ["Company", "Size", "I agree"]
+        drag_by_finger(
+            page, "#field-rows > li:nth-child(1) [data-drag]", "#field-rows > li:nth-child(3)", by=40
+        )
+        assert labels(page) == ["Size", "I agree", "Company"]
+        assert page.locator(".before, .after, .dragged").count() == 0
         page.focus("#field-rows > li:nth-child(1) [data-move=down]")
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")

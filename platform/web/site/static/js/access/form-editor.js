@@ -4,10 +4,12 @@
 
 import { t } from "../../i18n.js";
 
-const form = document.getElementById("form-editor");
 const rows = document.getElementById("field-rows");
 const says = document.getElementById("editor-says");
 const ROWS_MAX = 30;
+const SLACK_PX = 4;
+const EDGE_PX = 96;
+const SCROLL_PX = 9;
 let fresh = 0;
 let dragged = null; // a row, or the kind of a new field
 
@@ -61,6 +63,67 @@ function rowBelow(y) {
   return all().find((row) => row !== dragged && y < row.getBoundingClientRect().top + row.offsetHeight / 2) ?? null;
 }
 
+function mark(y) {
+  clearMarks();
+  const below = rowBelow(y);
+  const others = all().filter((row) => row !== dragged);
+  if (below !== null) below.classList.add("before");
+  else if (others.length > 0) others.at(-1).classList.add("after");
+  else rows.classList.add("empty-target");
+}
+
+/** Drag `what`, a row or the kind of a new field, with the pointer (mouse, finger or pen) that is down on `grip`.
+ * Escape, or the browser taking the pointer away, puts everything back; at the edges the page scrolls along. */
+function begin(down, grip, what) {
+  if (dragged !== null || down.button !== 0) return;
+  down.preventDefault();
+  grip.setPointerCapture(down.pointerId);
+  dragged = what;
+  let y = down.clientY;
+  let moved = false;
+  let frame = 0;
+  const listening = new AbortController();
+  const on = (target, type, work) => target.addEventListener(type, work, { signal: listening.signal });
+
+  function scroll() {
+    const step = y < EDGE_PX ? -SCROLL_PX : y > innerHeight - EDGE_PX ? SCROLL_PX : 0;
+    if (step !== 0 && moved) {
+      scrollBy(0, step);
+      mark(y);
+    }
+    frame = requestAnimationFrame(scroll);
+  }
+
+  function end(drop) {
+    listening.abort();
+    cancelAnimationFrame(frame);
+    const below = rowBelow(y);
+    if (what instanceof Element) what.classList.remove("dragged");
+    dragged = null;
+    clearMarks();
+    document.body.classList.remove("dragging");
+    if (!drop || !moved) return;
+    if (what instanceof Element) place(what, below);
+    else if (all().length < ROWS_MAX) place(make(what), below);
+  }
+
+  on(grip, "pointermove", (event) => {
+    if (event.pointerId !== down.pointerId) return;
+    y = event.clientY;
+    if (!moved && Math.hypot(event.clientX - down.clientX, y - down.clientY) < SLACK_PX) return;
+    moved = true;
+    document.body.classList.add("dragging");
+    if (what instanceof Element) what.classList.add("dragged");
+    mark(y);
+  });
+  on(grip, "pointerup", () => end(true));
+  on(grip, "lostpointercapture", () => end(false));
+  on(document, "keydown", (event) => {
+    if (event.key === "Escape") end(false);
+  });
+  frame = requestAnimationFrame(scroll);
+}
+
 function wire(row) {
   for (const button of row.querySelectorAll("[data-move]")) {
     button.type = "button";
@@ -68,19 +131,7 @@ function wire(row) {
   }
   const handle = row.querySelector("[data-drag]");
   handle.hidden = false;
-  handle.draggable = true;
-  handle.addEventListener("dragstart", (event) => {
-    dragged = row;
-    event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", nameOf(row));
-    event.dataTransfer.setDragImage(row, 10, 10);
-    row.classList.add("dragged");
-  });
-  handle.addEventListener("dragend", () => {
-    row.classList.remove("dragged");
-    dragged = null;
-    clearMarks();
-  });
+  handle.addEventListener("pointerdown", (event) => begin(event, handle, row));
   return row;
 }
 
@@ -94,39 +145,11 @@ for (const button of document.querySelectorAll("[data-add]")) {
   });
 }
 
-// Not every browser lets a button be dragged, so new fields have a grip beside their button.
+// New fields have a grip beside their button, because a button is pressed, not dragged.
 for (const grip of document.querySelectorAll("[data-grip]")) {
   grip.hidden = false;
-  grip.draggable = true;
-  grip.addEventListener("dragstart", (event) => {
-    dragged = grip.dataset.grip;
-    event.dataTransfer.effectAllowed = "copyMove";
-    event.dataTransfer.setData("text/plain", dragged);
-  });
-  grip.addEventListener("dragend", () => {
-    dragged = null;
-    clearMarks();
-  });
+  grip.addEventListener("pointerdown", (event) => begin(event, grip, grip.dataset.grip));
 }
-
-form.addEventListener("dragover", (event) => {
-  if (dragged === null) return;
-  event.preventDefault();
-  event.dataTransfer.dropEffect = typeof dragged === "string" ? "copy" : "move";
-  clearMarks();
-  const below = rowBelow(event.clientY);
-  if (below !== null) below.classList.add("before");
-  else if (all().length > 0) all().at(-1).classList.add("after");
-  else rows.classList.add("empty-target");
-});
-form.addEventListener("drop", (event) => {
-  if (dragged === null) return;
-  event.preventDefault();
-  const below = rowBelow(event.clientY);
-  if (typeof dragged !== "string") place(dragged, below);
-  else if (all().length < ROWS_MAX) place(make(dragged), below);
-  clearMarks();
-});
 
 for (const row of all()) wire(row);
 document.getElementById("palette-hint").hidden = false;
