@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 
 from markupsafe import escape
 
-from events import ical, unsubscribe, wording
+from events import agenda, ical, skins, unsubscribe, wording
 from events.doors import Door
 from events.models import Event
+from events.skins import HOUSE_LOOK, Look
 from events.wording import Number
 from mail.message import Attachment, Mail
 from mail.texts import MailTexts
 
 CALENDAR_NAME = "invite.ics"
+ABOUT_CHARS_MAX = 1_500
 _OWN_WORDS = ("name", "link", "pin", "leave", "email")
 
 
@@ -63,6 +65,7 @@ class GuestMails:
     numbers: Sequence[Number]
     template: str
     method: str = ""
+    look: Look = HOUSE_LOOK
     _masters: dict[tuple[str, bool, bool, bool, str], _Master] = field(default_factory=dict)
 
     def write(self, reader: Reader, door: Door | None) -> Mail:
@@ -126,6 +129,9 @@ class GuestMails:
             "pin": places["pin"] if has_pin else None,
             "numbers": wording.nearest(self.numbers, zone=zone, language=language) if has_pin else [],
             "leave": places["leave"],
+            "agenda": agenda.text_of(event.agenda),
+            "about": _short(event.lobby_description) if event.lobby_enabled else "",
+            "look": skins.for_mail(self.look, public_url=self.public_url),
         }
         filled = self.texts.write(self.template, language, values, to="guest@example.org")
         calendar = None
@@ -147,6 +153,11 @@ class GuestMails:
             method=self.method,
             places=places,
         )
+
+
+def _short(text: str) -> str:
+    """What the organiser says to those who wait, short enough for ten thousand mails."""
+    return text if len(text) <= ABOUT_CHARS_MAX else f"{text[:ABOUT_CHARS_MAX].rstrip()} …"
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:

@@ -28,6 +28,7 @@ from events.guest_mails import GuestMails, Reader
 from events.invitation_book import Wanted
 from events.models import Event
 from events.plan_models import Invitation
+from events.skins import look_of
 from events.wording import Number
 from mail.message import Mail
 from mail.outbox import enqueue_all
@@ -58,6 +59,7 @@ class MailParts:
             numbers=self.numbers(),
             template=template,
             method=method,
+            look=look_of(session, event),
         )
 
 

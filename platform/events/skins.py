@@ -230,6 +230,20 @@ def look_of(session: Session, event: Event) -> Look:
     return _looks(session, found[:1])[0] if found else HOUSE_LOOK
 
 
+def for_mail(look: Look, *, public_url: str) -> dict[str, Any]:
+    """A look as the layout of mails shows it: colours, and a logo with its whole address."""
+    logo = look.logo
+    return {
+        "own": look.own,
+        "name": look.name,
+        "accent": look.accent,
+        "background": look.background,
+        "words": look.band_words,
+        "logo": "" if logo is None else f"{public_url}{logo.path}",
+        "logo_width": 0 if logo is None else round(logo.width * min(1.0, 44 / logo.height)),
+    }
+
+
 def one_look(session: Session, skin: Skin) -> Look:
     """A look of which the row is at hand."""
     return _looks(session, [skin])[0]

@@ -37,6 +37,17 @@ OF_EVENTS: dict[str, object] = {
     "token": "",
     "more_url": "",
     "rate_url": "https://example.org/rate",
+    "about": "Welcome",
+    "agenda": "10:00 Welcome",
+    "look": {
+        "own": True,
+        "name": "Meridian",
+        "accent": "#b4235a",
+        "background": "#1d2f6f",
+        "words": "#ffffff",
+        "logo": "https://events.example/look/k/logo-1.png",
+        "logo_width": 120,
+    },
 }
 VALUES = {"name": "Ann", "email": "ann@example.org", "link": "https://events.example/reset/abc"}
 

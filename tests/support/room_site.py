@@ -36,6 +36,7 @@ from web import socket as live_socket
 from web.services import Gateway, Services
 from web.site import assets, join, room
 from web.site.errors import error_page
+from web.site.skins import public as looks
 
 GATEWAYS = tuple(
     Gateway(code=code, location=city, number=number, display=display, country=country, language=language)
@@ -99,7 +100,8 @@ class RoomSite:
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         self.app.state.services = self.services
         for router in (
-            assets.router, join.router, room.router, join_routes.router, live_socket.router, join.last_router,
+            assets.router, looks.router, join.router, room.router, join_routes.router, live_socket.router,
+            join.last_router,
         ):  # fmt: skip
             self.app.include_router(router)
         errors.install(self.app, page=error_page)

@@ -19,6 +19,7 @@ from events.guest_mails import GuestMails, Reader
 from events.invitation_book import Entry, Guest
 from events.invitations import organiser_of
 from events.models import Event
+from events.skins import look_of
 from events.wording import Number
 from mail.texts import MailTexts
 from rooms.modes import Role
@@ -159,6 +160,7 @@ def _preview(session: Session, services: Services, event: Event, guest: Guest, n
         secret=services.secret,
         numbers=numbers,
         template="invitation",
+        look=look_of(session, event),
     )
     reader = Reader(
         email=guest.email, name=guest.name, language=wording.language_of(guest.language), note=note

@@ -44,8 +44,9 @@ export class PeopleView {
 
   render(state) {
     const wanted = this.filter.value;
-    if (this.shown?.people === state.people && this.shown.wanted === wanted) return;
-    this.shown = { people: state.people, wanted };
+    const { started } = state.room;
+    if (this.shown?.people === state.people && this.shown.wanted === wanted && this.shown.started === started) return;
+    this.shown = { people: state.people, wanted, started };
     const [presenters, participants] = arranged(state, wanted);
     this.presenters.update(presenters.map((person) => [person.id, person]));
     this.participants.update(participants.map((person) => [person.id, person]));
@@ -54,6 +55,7 @@ export class PeopleView {
     setHidden(byId("filter-box"), state.people.size < FILTER_FROM && wanted === "");
     setHidden(byId("label-presenters"), presenters.length === 0);
     setHidden(byId("label-participants"), participants.length === 0);
+    setText(byId("label-participants"), started ? t("Participants") : t("Waiting"));
     const empty = presenters.length + participants.length === 0;
     setHidden(byId("people-empty"), !empty);
     setText(byId("people-empty"), wanted ? t("Nobody of that name is here.") : t("Nobody is here yet."));

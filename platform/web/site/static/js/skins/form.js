@@ -53,7 +53,7 @@ function nearest(colour) {
 }
 
 const form = byId("skin");
-const pictures = [...document.querySelectorAll(".skin-preview")];
+const pictures = [...document.querySelectorAll(".skin-preview, .skin-there")];
 const paint = (part, colour) => pictures.forEach((picture) => picture.querySelectorAll(`[data-skin=${part}]`).forEach((shape) => shape.setAttribute("fill", colour)));
 const number = (value) => new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1, minimumFractionDigits: 1 }).format(Math.floor(value * 10) / 10);
 
