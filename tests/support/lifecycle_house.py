@@ -40,8 +40,8 @@ from web.services import Services
 
 FIRST = ("Élodie", "Jean-Baptiste", "Amina", "Oliver", "Zoé", "Mateusz", "Ingrid", "Kwame", "Sofía", "Liam",
          "Noémie", "Bartholomew")  # fmt: skip
-LAST = ("Martin", "de La Rochefoucauld", "Haddad", "Wrigglesworth", "Lefèvre", "Kowalczyk", "Sørensen", "Mensah",
-        "García Fernández", "O’Brien", "Dubois", "Featherstonehaugh")  # fmt: skip
+LAST = ("Martin", "de La Rochefoucauld", "Haddad", "Wrigglesworth", "Lefèvre", "Kowalczyk", "Sørensen",
+        "Mensah", "García Fernández", "O’Brien", "Dubois", "Featherstonehaugh")  # fmt: skip
 COMPANIES = ("Exemple SARL", "Northwind Traders", "Société nationale des chemins de fer luxembourgeois", "")
 AGENTS = (
     ("Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0", "Europe/Paris", "fr"),
@@ -79,7 +79,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """What was made: ids of events and of the last session, and the way in of people who are no organisers."""
+    """What was made: ids of events and of the last session, and the ways in of people without an account."""
 
     planned: int
     open_room: int
@@ -326,8 +326,8 @@ def _session(
             who = Visitor(
                 seat_id=seat, event_id=event.id, room_id=str(event.id), account_id=event.account_id,
                 event_name=event.name, role=role, name=f"{first} {last}", email=email, ip="192.0.2.7",
-                user_agent=agent, permanent_room=False, capacity=None, room_type=event.room_type, timezone=zone,
-                accept_language=language, language="fr",
+                user_agent=agent, permanent_room=False, capacity=None, room_type=event.room_type,
+                timezone=zone, accept_language=language, language="fr",
             )  # fmt: skip
             entered.append(attendance_book.row_of(who, run, now=came))
             legs.append(_leg(event, run, seat, came, left, phone=False))
