@@ -18,7 +18,6 @@ The clock is an argument. It may be late (a machine that slept) or jump: windows
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from database.errors import is_outage
+from database.polling import PollingThread
 from database.types import now_utc
 from events import plan_repository, repository, service
 from events.fields import Status
@@ -89,33 +89,23 @@ class Scheduler:
         self._on_end = on_end
         self._now = now
         self._monotonic = monotonic
-        self._poll_s = poll_s
         self._writer = InvitationWriter(sessions, parts)
         self._offset: float | None = None
         self._settled_at: datetime | None = None
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = PollingThread("scheduler", self._look, poll_s=poll_s)
         self.stumbles = 0
 
     def start(self) -> None:
         """Begin to work, every `poll_s` and whenever `wake` is called."""
-        assert self._thread is None, "started twice"
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 15.0) -> None:
         """Finish the transaction at hand, and no other."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._thread = None
+        self._thread.stop(timeout_s=timeout_s)
 
     def wake(self) -> None:
         """There is something to do now: somebody was invited."""
-        self._wake.set()
+        self._thread.wake()
 
     def run_once(self, now: datetime, *, may_end: bool = True) -> Ran:
         """Do everything that is due at `now`, but end nothing unless `may_end`.
@@ -193,7 +183,7 @@ class Scheduler:
             waiting = plan_repository.unfinished_steps(session)
         for step_id in waiting:
             finish = partial(self._finish_some, step_id, now)
-            while not self._stopping and self._apart(finish, step_id=step_id):
+            while not self._thread.stopping and self._apart(finish, step_id=step_id):
                 pass
 
     def _finish_some(self, step_id: int, now: datetime) -> bool:
@@ -229,19 +219,9 @@ class Scheduler:
         self._settled_at = None
         return True
 
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                now = self._now()
-                self.run_once(now, may_end=self._clock_is_good(now))
-            except Exception as exc:  # an event that trips us must not stop all others for good
-                self.stumbles += 1
-                if is_outage(exc):
-                    _log.warning("scheduler_waits_for_database", error=type(exc).__name__)
-                else:
-                    _log.exception("scheduler_stumbled")
-            self._wake.wait(self._poll_s)
-            self._wake.clear()
+    def _look(self) -> None:
+        now = self._now()
+        self.run_once(now, may_end=self._clock_is_good(now))
 
 
 def plan_of(event: Event) -> Plan:

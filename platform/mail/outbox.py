@@ -20,7 +20,6 @@ The key says what the mail is about ("invoice-17") and is UNIQUE: who asks twice
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,9 +28,10 @@ import structlog
 from sqlalchemy import event, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from database.polling import PollingThread
 from mail.errors import RefusedError, TryLaterError
 from mail.message import Attachment, Mail, build, parse_sender
 from mail.models import OutboxMail
@@ -107,9 +107,7 @@ class Outbox:
         self._sender = sender
         self._from = parse_sender(mail_from)
         self._now = now
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = PollingThread("mail", self.send_due, poll_s=POLL_S)
 
     def enqueue(self, session: Session, mail: Mail, *, key: str) -> bool:
         """As the function."""
@@ -117,26 +115,20 @@ class Outbox:
 
     def start(self) -> None:
         """Begin to send; commits of the same sessionmaker that hold mail are noticed at once."""
-        assert self._thread is None, "started twice"
-        self._stopping = False
         event.listen(self._sessions, "after_commit", self._committed)
-        self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 30.0) -> None:
         """Finish the mail that is being sent, and no other."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
+        if event.contains(self._sessions, "after_commit", self._committed):
             event.remove(self._sessions, "after_commit", self._committed)
-            self._thread.join(timeout_s)
-            self._thread = None
+        self._thread.stop(timeout_s=timeout_s)
 
     def send_due(self) -> int:
         """Send what is due now; how many mails were tried."""
         tried = 0
         for mail_id in self._due():
-            if self._stopping:
+            if self._thread.stopping:
                 break
             claimed = self._claim(mail_id)
             if claimed is not None:
@@ -144,23 +136,9 @@ class Outbox:
                 tried += 1
         return tried
 
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                busy = self.send_due() > 0
-            except SQLAlchemyError as exc:
-                _log.warning("mail_waits_for_database", error=type(exc).__name__)
-                busy = False
-            except Exception:  # one mail that trips us must not hold up all others: its lease moves it back
-                _log.exception("mail_worker_stumbled")
-                busy = False
-            if not busy:
-                self._wake.wait(POLL_S)
-                self._wake.clear()
-
     def _committed(self, session: Session) -> None:
         if session.info.pop(_WAITING, False):
-            self._wake.set()
+            self._thread.wake()
 
     def _due(self) -> list[int]:
         query = select(OutboxMail.id).where(OutboxMail.next_try_at <= self._now())

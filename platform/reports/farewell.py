@@ -14,16 +14,15 @@ gave out their PIN noted an address.
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import structlog
 from sqlalchemy import or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from database.polling import PollingThread
 from events.access_models import Registration
 from events.fields import DEFAULT_SETTINGS, Status
 from events.models import Event, EventSession
@@ -62,47 +61,30 @@ class FarewellClerk:
         poll_s: float = POLL_S,
     ) -> None:
         self._sessions, self._source = sessions, source
-        self._secret, self._public_url, self._now, self._poll_s = secret, public_url, now, poll_s
+        self._secret, self._public_url, self._now = secret, public_url, now
         self._texts = MailTexts()
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = PollingThread("farewell", self._look, poll_s=poll_s)
 
     def start(self) -> None:
         """Begin to look for sessions that are over."""
-        assert self._thread is None, "started twice"
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="farewell", daemon=True)
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """Finish the session at hand, and no other."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._thread = None
+        self._thread.stop(timeout_s=timeout_s)
 
     def thank_due(self) -> int:
         """Thank the people of all sessions that are due; how many sessions."""
         done = 0
         for session_id in self._due():
-            if self._stopping:
+            if self._thread.stopping:
                 break
             with self._sessions.begin() as session:
                 done += self._thank(session, session_id)
         return done
 
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                self.thank_due()
-            except SQLAlchemyError as exc:
-                _log.warning("farewell_waits_for_database", error=type(exc).__name__)
-            except Exception:  # one session that trips us must not hold up the others for ever
-                _log.exception("farewell_stumbled")
-            self._wake.wait(self._poll_s)
-            self._wake.clear()
+    def _look(self) -> None:
+        self.thank_due()  # sessions that are due and not settled would be found again at once: no hurry
 
     def _due(self) -> list[int]:
         now = self._now()
