@@ -13,7 +13,6 @@ where it can be sent again. An address that does not answer holds up others by o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -21,7 +20,7 @@ import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from database.errors import is_outage
+from database.polling import PollingThread
 from database.types import now_utc
 from events.news import ParticipantNews
 from events.web_hook_models import WebHook, WebHookDelivery
@@ -61,30 +60,20 @@ class WebHookRunner:
         self._sender = sender or HookSender()
         self._agent = f"Tollbridge/{version}"
         self._now = now
-        self._poll_s = poll_s
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = PollingThread("web-hooks", self._look, poll_s=poll_s)
         self._swept_at: datetime | None = None
 
     def start(self) -> None:
         """Begin to deliver."""
-        assert self._thread is None, "started twice"
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="web-hooks", daemon=True)
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 15.0) -> None:
         """Finish the message at hand, and no other."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._thread = None
+        self._thread.stop(timeout_s=timeout_s)
 
     def wake(self) -> None:
         """There is something to deliver now."""
-        self._wake.set()
+        self._thread.wake()
 
     def run_once(self, now: datetime) -> int:
         """Bring what is due; how many messages were tried."""
@@ -93,7 +82,7 @@ class WebHookRunner:
         tried = 0
         silent: set[int] = set()
         for delivery_id, hook_id in self._due(now):
-            if self._stopping:
+            if self._thread.stopping:
                 break
             if hook_id in silent:
                 continue
@@ -169,16 +158,5 @@ class WebHookRunner:
         with self._sessions.begin() as session:
             session.execute(delete(WebHookDelivery).where(old))
 
-    def _run(self) -> None:
-        while not self._stopping:
-            busy = False
-            try:
-                busy = self.run_once(self._now()) > 0
-            except Exception as exc:  # one message that trips us must not stop all others for good
-                if is_outage(exc):
-                    _log.warning("web_hooks_wait_for_database", error=type(exc).__name__)
-                else:
-                    _log.exception("web_hooks_stumbled")
-            if not busy:
-                self._wake.wait(self._poll_s)
-                self._wake.clear()
+    def _look(self) -> bool:
+        return self.run_once(self._now()) > 0
