@@ -1,5 +1,5 @@
-"""All pages around an event, looked at by a machine: contrast in light and dark, labels, headings, focus, targets,
-order of the Tab key, and nothing wider than a phone.
+"""All pages around an event, looked at by a machine: contrast in light and dark, labels, headings, focus,
+targets, order of the Tab key, and nothing wider than a phone.
 
 In French, whose words are longer. The checks are in tests/support/page_checks.js.
 """
