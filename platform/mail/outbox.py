@@ -12,7 +12,8 @@ worker sends what is committed ("transactional outbox").
 A claim is one conditional UPDATE that is committed before the server is spoken to, so two workers never send
 the same mail at once. Nobody can make "the server took it" and "we noted it" one step: after a crash between
 the two the mail is sent again when the claim's lease is over, with the same Message-ID, by which mail boxes
-recognise it (RFC 5322 §3.6.4); a file is simply written again. At least once, and hardly ever twice.
+recognise it (RFC 5322 §3.6.4); a file is simply written again. At least once, and hardly ever twice: between
+the server's yes and our note there is one small transaction and nothing else, and one mail at most is there.
 
 The key says what the mail is about ("invoice-17") and is UNIQUE: who asks twice gets one mail.
 """
@@ -107,7 +108,7 @@ class Outbox:
         self._sender = sender
         self._from = parse_sender(mail_from)
         self._now = now
-        self._thread = PollingThread("mail", self.send_due, poll_s=POLL_S)
+        self._thread = PollingThread("mail", self._look, poll_s=POLL_S)
 
     def enqueue(self, session: Session, mail: Mail, *, key: str) -> bool:
         """As the function."""
@@ -122,7 +123,8 @@ class Outbox:
         """Finish the mail that is being sent, and no other."""
         if event.contains(self._sessions, "after_commit", self._committed):
             event.remove(self._sessions, "after_commit", self._committed)
-        self._thread.stop(timeout_s=timeout_s)
+        if self._thread.stop(timeout_s=timeout_s):
+            self._sender.rest()
 
     def send_due(self) -> int:
         """Send what is due now; how many mails were tried."""
@@ -135,6 +137,12 @@ class Outbox:
                 self._send(claimed)
                 tried += 1
         return tried
+
+    def _look(self) -> bool:
+        busy = self.send_due() > 0
+        if not busy:
+            self._sender.rest()
+        return busy
 
     def _committed(self, session: Session) -> None:
         if session.info.pop(_WAITING, False):

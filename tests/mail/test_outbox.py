@@ -5,6 +5,7 @@ The server is a real one (aiosmtpd) on a free port of this machine.
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import os
@@ -46,9 +47,16 @@ class Post:
     answers: list[str] = field(default_factory=list)
     taken: list[EmailMessage] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
+    peers: set[object] = field(default_factory=set)
+    """Connections that mails came over."""
+    transports: list[asyncio.BaseTransport | None] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop | None = None
     on_data: Callable[[], None] = lambda: None
 
-    async def handle_DATA(self, _server: SMTP, _peer: Peer, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, peer: Peer, envelope: Envelope) -> str:  # noqa: N802
+        self.loop = asyncio.get_running_loop()
+        self.peers.add(peer.peer)
+        self.transports.append(server.transport)
         answer = self.answers.pop(0) if self.answers else "250 taken"
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
@@ -56,6 +64,17 @@ class Post:
             self.recipients.append(envelope.rcpt_tos)
         self.on_data()
         return answer
+
+    def hang_up(self) -> None:
+        """Close all connections, as a server does that has waited long enough."""
+
+        async def close() -> None:
+            for transport in self.transports:
+                if transport is not None:
+                    transport.close()
+
+        assert self.loop is not None
+        asyncio.run_coroutine_threadsafe(close(), self.loop).result(10)
 
 
 @dataclass
@@ -298,6 +317,62 @@ def test_a_crash_in_the_middle_loses_nothing(
     (path,) = folder.glob("*.eml")  # the same Message-ID, so the same file
     assert email.message_from_bytes(path.read_bytes())["Message-ID"] == row(sessions).message_id
     assert row(sessions).state == "sent"
+
+
+def enqueue_some(sessions: sessionmaker[Session], outbox: Outbox, count: int) -> None:
+    with sessions.begin() as session:
+        for number in range(count):
+            outbox.enqueue(session, HELLO, key=f"mail {number}")
+
+
+def test_mails_share_a_connection_until_there_are_no_more(
+    sessions: sessionmaker[Session], post: tuple[Post, int]
+) -> None:
+    handler, port = post
+    sender = smtp(port)
+    outbox = make(sessions, sender, Clock())
+    enqueue_some(sessions, outbox, 3)
+    assert outbox.send_due() == 3
+    assert len(handler.peers) == 1
+    sender.rest()
+    sender.rest()
+    enqueue_some(sessions, outbox, 4)
+    assert outbox.send_due() == 1  # the others have left
+    assert (len(handler.peers), len(handler.taken)) == (2, 4)
+    sender.rest()
+
+
+def test_a_connection_is_not_kept_for_ever(
+    sessions: sessionmaker[Session], post: tuple[Post, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mail.senders.MAILS_MAX", 2)
+    handler, port = post
+    sender = smtp(port)
+    outbox = make(sessions, sender, Clock())
+    enqueue_some(sessions, outbox, 5)
+    assert outbox.send_due() == 5
+    assert (len(handler.peers), len(handler.taken)) == (3, 5)
+    sender.rest()
+
+
+@pytest.mark.parametrize("answer", ["550 no", "451 later", "221 bye"])
+def test_after_a_refusal_and_after_the_server_went_away_a_new_connection_is_made(
+    sessions: sessionmaker[Session], post: tuple[Post, int], answer: str
+) -> None:
+    handler, port = post
+    handler.answers = ["250 taken", answer]
+    sender = smtp(port)
+    outbox = make(sessions, sender, Clock())
+    enqueue_some(sessions, outbox, 2)
+    outbox.send_due()
+    enqueue_some(sessions, outbox, 3)
+    assert outbox.send_due() == 1
+    assert len(handler.taken) == 2
+    handler.hang_up()
+    enqueue_some(sessions, outbox, 4)
+    assert outbox.send_due() == 1
+    assert len(handler.taken) == 3
+    sender.rest()
 
 
 def test_a_mail_that_trips_the_worker_does_not_stop_it(
