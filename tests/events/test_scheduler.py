@@ -107,7 +107,7 @@ def test_a_day_with_a_clock_change_and_sudden_deaths(sessions: sessionmaker[Sess
         if not moved and now > day - timedelta(hours=6):
             moved = True
             where, _ = events[put_off]
-            later = f"{day + timedelta(days=1):%Y-%m-%d}T12:00"
+            later = f"{day + timedelta(days=1):%Y-%m-%d}T12:15"
             events[put_off] = (where, later)
             put_event_off(sessions, put_off, later, where, now)
         killer.armed = True
