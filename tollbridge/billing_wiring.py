@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,10 +39,14 @@ from billing.payments.test_gateway.app import create_app as create_sandbox
 from billing.payments.test_gateway.books import Books as SandboxBooks
 from billing.payments.test_gateway.client import SandboxGateway
 from billing.payments.test_gateway.hooks import Courier
+from billing.tickets.desk import TicketDesk
+from billing.tickets.mails import BuyerMails
+from billing.tickets.sales import TicketSales
 from billing.usage_runner import UsageRunner
 from bridge.cdr.billable import CdrCalls
 from database.errors import is_outage
 from database.types import now_utc
+from events.wording import Number
 from mail.outbox import Outbox
 from tollbridge.settings import Settings
 from tollbridge.web_server import WebServer
@@ -84,7 +88,7 @@ def rating_parts(settings: Settings) -> tuple[CdrCalls, DeckShelf, Books]:
 
 @contextlib.asynccontextmanager
 async def billing_house(
-    settings: Settings, *, sessions: sessionmaker[Session], mail: Outbox
+    settings: Settings, *, sessions: sessionmaker[Session], mail: Outbox, numbers: Sequence[Number] = ()
 ) -> AsyncIterator[BillingHouse]:
     """All of billing, started; stopped on the way out. Raises OSError when a port or file cannot be used."""
     calls, shelf, books = rating_parts(settings)
@@ -98,9 +102,11 @@ async def billing_house(
         if not gateways:
             sandbox, sandbox_url = await stack.enter_async_context(_sandbox(settings))
             gateways.append(sandbox)
+        sales = TicketSales(BuyerMails(public_url=settings.web_address, numbers=lambda: numbers))
         cashier = Cashier(
-            sessions, gateways, public_url=settings.web_address, default_currency=settings.currency
-        )
+            sessions, gateways, public_url=settings.web_address, default_currency=settings.currency,
+            by_kind=sales.by_kind,
+        )  # fmt: skip
         notify = PaymentMails(
             lambda session, letter, key: mail.enqueue(session, letter, key=key),
             billing_url=f"{settings.web_address}/billing",
@@ -111,7 +117,8 @@ async def billing_house(
         house = BillingHouse(
             parts=BillingParts(
                 cashier=cashier,
-                hooks=HookDesk(sessions, cashier.gateway, notify),
+                hooks=HookDesk(sessions, cashier.gateway, notify, sales.by_kind),
+                tickets=TicketDesk(sessions, cashier, sales),
                 decks=shelf,
                 calls=calls,
                 seller=seller(settings),

@@ -47,6 +47,7 @@ from database.errors import DatabaseError
 from database.types import now_utc
 from events.directory import PinDirectory
 from events.session_book import SessionBook
+from events.wording import Number
 from mail.outbox import Outbox
 from mail.senders import FileSender, Sender, SmtpSender
 from rooms.feed import RoomFeed
@@ -160,7 +161,7 @@ async def _everything(settings: Settings) -> AsyncIterator[tuple[Banner, asyncio
         stack.push_async_callback(asyncio.to_thread, mail.stop)
         try:
             billing = await stack.enter_async_context(
-                billing_house(settings, sessions=stores.sessions, mail=mail)
+                billing_house(settings, sessions=stores.sessions, mail=mail, numbers=_for_mails(book))
             )
         except OSError as exc:
             raise StartError(
@@ -407,6 +408,15 @@ def _languages(book: NumberBook) -> list[str]:
     """Languages of the numbers, those of most numbers first."""
     used = [number.language for number in book.numbers]
     return sorted(set(used), key=lambda language: (language not in ("fr", "en"), -used.count(language)))
+
+
+def _for_mails(book: NumberBook) -> Sequence[Number]:
+    return [
+        Number(
+            location=number.city_en, display=number.display, country=number.country, language=number.language
+        )
+        for number in book.numbers
+    ]
 
 
 def _gateways(book: NumberBook) -> Sequence[Gateway]:

@@ -319,6 +319,15 @@ def revoke(session: Session, event: Event, row: EventToken, *, now: datetime) ->
     note_change(session, event)
 
 
+def restore(session: Session, event: Event, row: EventToken) -> None:
+    """A token that was taken back opens again what it opened, as long as the event goes on."""
+    row.revoked_at = None
+    if event.status == Status.ACTIVE and event.deleted_at is None:
+        same_seat = (EventPin.event_id == event.id) & (EventPin.seat_id == row.seat_id)
+        session.execute(update(EventPin).where(same_seat).values(joinable=True))
+    note_change(session, event)
+
+
 def _pin_of(session: Session, row: EventToken) -> str | None:
     query = select(EventPin.pin).where(
         EventPin.event_id == row.event_id, EventPin.seat_id == row.seat_id, EventPin.joinable

@@ -29,6 +29,7 @@ from billing.payments.errors import (
     UnknownPaymentError,
 )
 from billing.payments.hooks import HookDesk
+from billing.tickets.desk import TicketDesk
 from bridge.cdr.errors import BadSearchError
 from web.errors import ApiError, bad_fields, not_found
 
@@ -45,6 +46,7 @@ class BillingParts:
     calls: CallSource
     seller: SellerDetails
     currency: str = profile.DEFAULT_CURRENCY
+    tickets: TicketDesk | None = None
 
 
 def get_parts(request: Request) -> BillingParts:

@@ -102,7 +102,8 @@ class BillingHouse:
                         country="FR", language="fr"),
             ),
             billing=BillingParts(
-                cashier=scene.cashier, hooks=scene.desk, decks=self.shelf, calls=self.calls, seller=SELLER
+                cashier=scene.cashier, hooks=scene.desk, decks=self.shelf, calls=self.calls, seller=SELLER,
+                tickets=scene.tickets,
             ),
         )  # fmt: skip
         with sessions.begin() as session:

@@ -104,7 +104,7 @@ def tell(
     money: Money,
     *,
     payment: str,
-    what: Mapping[str, str | int],
+    what: Mapping[str, object],
     now: datetime,
     kind: web_hooks.Kind = web_hooks.Kind.PAYMENT,
 ) -> None:

@@ -27,6 +27,9 @@ from billing.payments.test_gateway.app import Till, create_app
 from billing.payments.test_gateway.books import Books
 from billing.payments.test_gateway.client import SandboxGateway
 from billing.payments.test_gateway.hooks import Courier
+from billing.tickets.desk import TicketDesk
+from billing.tickets.mails import BuyerMails
+from billing.tickets.sales import TicketSales
 from billing.trial_balance import mismatches
 from tests.billing.payments.server import free_socket, serving, url_of
 
@@ -48,11 +51,14 @@ class Scene:
         self.notices: list[Notice] = []
         self.books = books
         self.gateway = SandboxGateway(base_url=provider_url, api_key=KEY, hook_secret=SECRET)
+        self.sales = TicketSales(BuyerMails(public_url="http://shop.example"))
         self.cashier = Cashier(
-            sessions, [self.gateway], public_url="http://shop.example", checkpoint=self._checkpoint
-        )
+            sessions, [self.gateway], public_url="http://shop.example", by_kind=self.sales.by_kind,
+            checkpoint=self._checkpoint,
+        )  # fmt: skip
+        self.tickets = TicketDesk(sessions, self.cashier, self.sales)
         self.runner = PaymentRunner(sessions, self.cashier, notify=self._notify, checkpoint=self._checkpoint)
-        self.desk = HookDesk(sessions, self.cashier.gateway, self._notify)
+        self.desk = HookDesk(sessions, self.cashier.gateway, self._notify, self.sales.by_kind)
         self.payer = httpx.Client()
         self.till: Till
         self.courier: Courier
