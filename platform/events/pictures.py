@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,9 +25,10 @@ PIXELS_MAX = 16_000_000
 SIDE_MIN, SIDE_MAX = 16, 8_000
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _JPEG_QUALITY = 86
+_TOO_MANY = f"must not have more than {PIXELS_MAX // 1_000_000} million pixels"
 _BROKEN = (
-    OSError, ValueError, TypeError, SyntaxError, EOFError, LookupError, ArithmeticError, MemoryError, Warning,
-    struct.error, zlib.error, Image.DecompressionBombError,
+    OSError, ValueError, TypeError, SyntaxError, EOFError, LookupError, ArithmeticError, MemoryError,
+    struct.error, zlib.error,
 )  # fmt: skip
 """How Pillow says that a file is broken."""
 
@@ -65,13 +65,13 @@ def read_picture(body: bytes, *, kind: Kind) -> Picture:
     if not _known(body):
         raise BadPictureError("must be a picture: PNG, JPEG or WebP")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(body), formats=_FORMATS) as found:
-                _check_size(*found.size)
-                return _drawn(ImageOps.exif_transpose(found), kind)
+        with Image.open(io.BytesIO(body), formats=_FORMATS) as found:
+            _check_size(*found.size)
+            return _drawn(ImageOps.exif_transpose(found), kind)
     except BadPictureError:
         raise
+    except Image.DecompressionBombError as exc:
+        raise BadPictureError(_TOO_MANY) from exc
     except _BROKEN as exc:
         raise BadPictureError("is broken: this picture cannot be read") from exc
 
@@ -85,7 +85,7 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < SIDE_MIN:
         raise BadPictureError(f"must be at least {SIDE_MIN} pixels wide and high")
     if max(width, height) > SIDE_MAX or width * height > PIXELS_MAX:
-        raise BadPictureError(f"must not have more than {PIXELS_MAX // 1_000_000} million pixels")
+        raise BadPictureError(_TOO_MANY)
 
 
 def _drawn(found: Image.Image, kind: Kind) -> Picture:
