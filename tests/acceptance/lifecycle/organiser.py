@@ -46,7 +46,7 @@ class Organiser:
         page.fill("input[name=name]", name)
         self.fill_in(choices)
         page.get_by_role("button", name="Plan it").click()
-        page.wait_for_url("**/events/*?done=created")
+        self.told("created")
         room_id = re.search(r"/events/(\d+)", page.url)
         assert room_id is not None
         facts = self.product.get(f"/v1/conferences/{room_id[1]}")["conference"]
@@ -56,6 +56,11 @@ class Organiser:
             presenter_pin=str(facts["phone_presenter_pin"]),
             listener_pin=str(facts["phone_listener_pin"]),
         )
+
+    def told(self, notice: str) -> None:
+        """Wait for the page that says that something is done."""
+        self.page.wait_for_url(re.compile(rf"[?&]done={notice}\b"))
+        expect(self.page.locator(".page-notice")).to_be_visible()
 
     def fill_in(self, choices: Mapping[str, str]) -> None:
         """Fields of the form that is open: text, a choice of a list, a card (`access_type`), a switch."""
@@ -76,7 +81,7 @@ class Organiser:
         page = self.open(f"/events/{room.id}/edit")
         self.fill_in(choices)
         page.get_by_role("button", name="Save", exact=True).click()
-        page.wait_for_url("**/events/*?done=changed")
+        self.told("changed")
 
     def preview(self, room: Room, addresses: str, **choices: str) -> str:
         """Name people to invite; the mail as the page shows it before it is sent."""
@@ -89,7 +94,7 @@ class Organiser:
     def send(self) -> None:
         """What is previewed."""
         self.page.locator("button[name=do][value=send]").click()
-        self.page.wait_for_url("**/invitations?done=invited")
+        self.told("invited")
 
     def invite(self, room: Room, addresses: str, **choices: str) -> None:
         self.preview(room, addresses, **choices)

@@ -1,16 +1,16 @@
-"""Who comes in: a token is one person's, registering twice is registering once, and what guests write is text."""
+"""Who comes in: a token is one person's, registering twice is once, and what guests write is text."""
 
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from bridge.ivr.prompt import prompt
 from tests.acceptance.lifecycle.organiser import Organiser
 from tests.phones.caller import Office, until
 from tests.phones.visitor import Chromiums, Visitor
 from tests.support.post_office import PostOffice
-from tests.support.product import Product
+from tests.support.product import Product, Room
 
 pytestmark = pytest.mark.acceptance
 
@@ -29,6 +29,7 @@ def enter_by(visitor: Visitor, link: str, *, email: str = "somebody@example.org"
     visitor.fill_in(way="listen", email=email)
 
 
+@pytest.mark.slow
 def test_a_token_is_one_persons(
     organiser: Organiser, product: Product, browsers: Chromiums, office: Office
 ) -> None:
@@ -36,7 +37,7 @@ def test_a_token_is_one_persons(
     page = organiser.open(f"/events/{room.id}/tokens")
     page.fill("input[name=how_many]", "2")
     page.get_by_role("button", name="Make").click()
-    page.wait_for_url("**/tokens?done=tokens_made")
+    organiser.told("tokens_made")
     by_web, by_phone = product.get(f"{room.path}/tokens")["access_tokens"]
 
     zoe, eve = (browsers.visitor(name, room) for name in ("zoe", "eve"))
@@ -79,12 +80,21 @@ def test_a_token_is_one_persons(
     eve.becomes(devices=["phone", "web"])
     assert len(room.people()) == 2
 
+    # Taken back on the page: its person is out, with browser and telephone.
+    organiser.row(by_phone["token"]).get_by_role("button", name="Take back").click()
+    organiser.told("token_revoked")
+    eve.shows("#room[data-phase=removed]")
+    bob.hung_up_on()
+    assert [one["name"] for one in room.people()] == ["zoe"]
+    enter_by(eve, by_phone["room_url"])
+    eve.sees("#refused", "The organiser took this token back")
+
 
 def test_who_registers_once_twice_and_again(
     organiser: Organiser, product: Product, post: PostOffice, browsers: Chromiums
 ) -> None:
     room = organiser.plan(program("Event"), permanent_room="1", access_type=TOKENS)
-    arrange_form(organiser.open(f"/events/{room.id}/registration"))
+    arrange_form(organiser, room)
 
     page = (visitor := browsers.visitor("amy", room)).page
     page.goto(f"{visitor.address}/register")
@@ -119,7 +129,7 @@ def test_who_registers_once_twice_and_again(
     for part in (program("Amy"), program("Pond"), program("Acme")):
         assert part in row.inner_text()
     row.get_by_role("button", name="Approve").click()
-    shown.wait_for_url("**/registrations?done=registration_approved")
+    organiser.told("registration_approved")
     letter = post.letter("amy@example.org", "You are registered")
     assert [each.subject for each in post.letters("amy@example.org")] == [waits.subject, letter.subject]
     for each in (waits, letter):
@@ -138,12 +148,19 @@ def test_who_registers_once_twice_and_again(
     for each in (page, shown):
         assert each.evaluate("window.broken") is None
 
+    # Declined after all: she is out.
+    organiser.open(f"/events/{room.id}/registrations")
+    organiser.row("amy@example.org").get_by_role("button", name="Decline").click()
+    visitor.shows("#room[data-phase=removed]")
+    post.letter("amy@example.org", "", number=3)
 
-def arrange_form(page: Page) -> None:
+
+def arrange_form(organiser: Organiser, room: Room) -> None:
     """Registration is on, with approval and a field of the organiser's own."""
+    page = organiser.open(f"/events/{room.id}/registration")
     for name in ("enabled", "approval"):
         page.locator(f"input[name={name}][type=checkbox]").set_checked(True, force=True)
     page.locator("button[data-add=text]").click()
     page.get_by_label("What you ask").fill(program("Firm"))
     page.locator("button.primary[value=save]").click()
-    page.wait_for_url("**/registration?done=registration_saved")
+    organiser.told("registration_saved")
