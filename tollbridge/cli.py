@@ -132,6 +132,23 @@ def account_add_key(account: AccountName, as_json: AsJson = False) -> None:
     show(values, as_json=as_json)
 
 
+@account_app.command("rooms")
+def account_rooms(
+    account: AccountName,
+    rooms: Annotated[int | None, typer.Option("--set", min=1, max=1000, help="How many from now on.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print or set how many events with a date an account may hold at one time."""
+    from accounts.service import find_account
+
+    with database() as (_, stores), stores.sessions.begin() as session:
+        found = find_account(session, account)
+        if rooms is not None:
+            found.rooms = rooms
+        values = {"account_id": found.id, "email": found.email, "rooms": found.rooms}
+    show(values, as_json=as_json)
+
+
 @event_app.command("create")
 def event_create(
     account: AccountName,

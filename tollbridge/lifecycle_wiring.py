@@ -78,6 +78,7 @@ async def lifecycle(
             secret=secret,
             numbers=lambda: numbers,
         ),
+        rules=settings.event_rules,
         on_end=lambda event_id: _post(loop, end_room, event_id),
     )
     uses, news = TokenUses(stores.sessions, now=now_utc), ParticipantNews(stores.sessions)

@@ -35,6 +35,7 @@ from sqlalchemy import URL
 from database.engine import parse_url
 from tollbridge.settings_billing import BillingSettings
 from tollbridge.settings_checks import check_all
+from tollbridge.settings_events import EventSettings
 from tollbridge.settings_web import WebSettings, mail_folder
 from tollbridge.trunk_settings import TrunkSettings, loopback_trunk
 
@@ -52,7 +53,7 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class Settings(WebSettings, BillingSettings):
+class Settings(WebSettings, BillingSettings, EventSettings):
     """All settings, checked. Frozen: a changed setting needs a new start."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

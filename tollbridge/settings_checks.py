@@ -25,7 +25,16 @@ def check_all(settings: Settings) -> list[str]:
         *_twilio(settings),
         *_folders(settings),
         *_payments(settings),
+        *_events(settings),
     ]
+
+
+def _events(settings: Settings) -> Iterator[str]:
+    if settings.event_overtime_min < settings.event_grace_min:
+        yield (
+            f"event_overtime_min: {settings.event_overtime_min} is less than event_grace_min "
+            f"{settings.event_grace_min}; people may stay longer than an empty room stays open, not shorter"
+        )
 
 
 def _rtp_ports(settings: Settings) -> Iterator[str]:

@@ -84,6 +84,11 @@ def test_an_account_and_an_event_before_the_first_start(command: Command, databa
     assert printed(command("event", "list", "--account", str(account["account_id"]), "--json")) == [event]
     shown = command("event", "list", "--account", "ann@example.org").stdout
     assert str(event["phone_presenter_pin"]) in shown
+    rooms = ("account", "rooms", "--account", "ann@example.org", "--json")
+    assert printed(command(*rooms))["rooms"] == 1
+    assert printed(command(*rooms, "--set", "3"))["rooms"] == 3
+    assert printed(command(*rooms))["rooms"] == 3
+    assert command(*rooms, "--set", "0").returncode == 2
     second = printed(command("account", "add-key", "--account", "ann@example.org", "--json"))
     engine = create_engine(database_url)
     with make_sessions(engine)() as session:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from events.steps import Rules
 from tollbridge.settings import Settings, SettingsError, load, unknown_environment
 
 
@@ -35,6 +36,14 @@ def test_the_defaults_stay_on_loopback() -> None:
     assert all(source.is_loopback for source in trunk.sources)
     assert found.database.drivername == "sqlite"
     assert found.web_address == "http://127.0.0.1:8080"
+
+
+def test_the_rules_of_events_are_those_of_the_scheduler() -> None:
+    assert settings().event_rules == Rules()
+    set_all = settings(
+        event_opens_min="45", event_empty_min="5", event_grace_min="20", event_overtime_min="600"
+    )
+    assert set_all.event_rules == Rules(waiting_min=45, empty_min=5, grace_min=20, overtime_min=600)
 
 
 def test_the_environment_speaks_text() -> None:
@@ -92,6 +101,8 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("environ", "advice"),
     [
+        ({"event_overtime_min": "30"}, "event_grace_min 60"),
+        ({"event_opens_min": "0"}, "event_opens_min"),
         ({"rtp_ports": "40001-40127"}, "even"),
         ({"rtp_ports": "40000-40126"}, "odd"),
         ({"rtp_ports": "40000-40001"}, "at least 4"),
