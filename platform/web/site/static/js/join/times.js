@@ -38,6 +38,22 @@ export function inWords(left_s) {
   return tn("Begins in {n} minute", "Begins in {n} minutes", minutes);
 }
 
+/** What is to be said aloud as the start comes nearer: each thing once, and nothing when the page opens. */
+export class Spoken {
+  constructor() {
+    this.last = null;
+  }
+
+  /** The sentence for now, or null. */
+  next(left_s) {
+    const mark = left_s <= 0 ? 0 : (SAID_AT_MIN.findLast((minutes) => left_s <= minutes * 60) ?? Infinity);
+    const nearer = this.last !== null && mark < this.last;
+    this.last = Math.min(mark, this.last ?? Infinity);
+    if (!nearer) return null;
+    return mark === 0 ? t("It begins any moment now.") : inWords(left_s);
+  }
+}
+
 function showStart(when, start) {
   const there = when.dataset.zone;
   const mine = myZone();
@@ -72,17 +88,15 @@ export function showTimes(root, { say = () => {} } = {}) {
   const line = byId("countdown");
   if (line === null) return;
   const clock = new ServerClock(Number(root.dataset.now));
-  let said = Infinity;
+  const spoken = new Spoken();
   const tick = () => {
     const left_s = Math.ceil((start - clock.now()) / 1000);
     setHidden(line, left_s < -DAY_S);
     line.dataset.near = left_s <= DAY_S && left_s > 0 ? "1" : "";
     if (left_s <= 0) setText(line, t("It begins any moment now."));
     else setText(line, left_s <= DAY_S ? t("Begins in {time}", { time: digits(left_s) }) : inWords(left_s));
-    const mark = SAID_AT_MIN.findLast((minutes) => left_s <= minutes * 60) ?? Infinity;
-    if (left_s > 0 && mark < said && said !== Infinity) say(inWords(left_s));
-    if (left_s <= 0 && said > 0 && said !== Infinity) say(t("It begins any moment now."));
-    said = left_s <= 0 ? 0 : Math.min(said, mark === Infinity ? 10_000 : mark);
+    const sentence = spoken.next(left_s);
+    if (sentence !== null) say(sentence);
   };
   const wrong = () => {
     const by_ms = clock.wrongBy();
