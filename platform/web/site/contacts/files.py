@@ -20,6 +20,7 @@ from web.services import Services
 from web.site.contacts.uploads import PostedUpload
 from web.site.forms import Form, text_of
 from web.site.i18n import N_, language_of, texts
+from web.site.problems import sentence
 from web.site.render import render
 from web.site.security import SignedIn
 
@@ -30,16 +31,26 @@ REFUSALS: Mapping[str, str] = {
     "no-addresses": N_("There is no mail address in this file."),
     "no-text": N_("This is no text file. Save your table as CSV first."),
 }
+COLUMNS: Mapping[str, str] = {
+    "email": N_("Mail address"),
+    "first_name": N_("First name"),
+    "last_name": N_("Last name"),
+    "phone": N_("Phone"),
+    "company": N_("Company"),
+    "country": N_("Country"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPage:
-    """What contacts/import.html shows; `done` after a file was taken, into `group`."""
+    """What contacts/import.html shows; `done` after a file was taken, into `group`; `why`: what is wrong
+    with each bad line."""
 
     form: Form
     groups: Sequence[tuple[ContactGroup, int]]
     done: Imported | None
     group: ContactGroup | None
+    why: Sequence[str]
 
 
 @router.get("/import")
@@ -109,5 +120,16 @@ def _page(
 ) -> Response:
     with services.readers() as session:
         groups = service.groups(session, account_id=visitor.account_id)
-    shown = ImportPage(form=form, groups=groups, done=done, group=group)
+    why = [] if done is None else [_why(language_of(request), one.problem) for one in done.file.bad]
+    shown = ImportPage(form=form, groups=groups, done=done, group=group, why=why)
     return render(request, "contacts/import.html", shown, status=status)
+
+
+def _why(language: str, problem: str) -> str:
+    """`email must be a mail address` in the reader's language: the column, and what is wrong with it."""
+    column, _, message = problem.partition(" ")
+    named = texts(language).gettext(COLUMNS[column]) if column in COLUMNS else column
+    return texts(language).gettext(N_("%(column)s: %(problem)s")) % {
+        "column": named,
+        "problem": sentence(language, message),
+    }
