@@ -45,12 +45,13 @@ class HookSender:
         deadline = time.monotonic() + self.timeout_s
         port = parts.port or (443 if parts.scheme == "https" else 80)
         connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
-        alarm: threading.Timer | None = None
+        alarm: tuple[threading.Timer, socket.socket] | None = None
         try:
             plain = socket.create_connection((self.resolve(host, port), port), timeout=self.timeout_s)
             connection.sock = plain
-            alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, args=(plain.dup(),))
-            alarm.start()
+            line = plain.dup()
+            alarm = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, args=(line,)), line
+            alarm[0].start()
             if parts.scheme == "https":
                 connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -65,8 +66,8 @@ class HookSender:
             raise DeliveryError("no answer in time" if late else _reason(exc)) from exc
         finally:
             if alarm is not None:
-                alarm.cancel()
-                alarm.args[0].close()
+                alarm[0].cancel()
+                alarm[1].close()
             connection.close()
 
     def resolve(self, host: str, port: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader
@@ -76,8 +76,14 @@ def parse_id(text: str, *, digits_max: int, what: str) -> int:
     return int(text)
 
 
-RoomText = Annotated[str, Path(alias="room", description="The room's `id`.")]
-SessionText = Annotated[str, Path(alias="session_id", description="The session's `id`.")]
+def id_text(name: str, description: str, *, digits_max: int) -> Any:
+    """A number in a path: for the description only, because what is no number names nothing (404)."""
+    shape: dict[str, Any] = {"pattern": f"^[0-9]{{1,{digits_max}}}$"}
+    return Path(alias=name, description=description, json_schema_extra=shape, examples=["1"])
+
+
+RoomText = Annotated[str, id_text("room", "The room's `id`.", digits_max=9)]
+SessionText = Annotated[str, id_text("session_id", "The session's `id`.", digits_max=18)]
 Page = Annotated[int, Query(ge=1, le=PAGE_MAX, description=f"Page from 1, {service.PAGE_SIZE} entries each.")]
 
 

@@ -24,7 +24,7 @@ from web import (
     tokens_api,
     web_hooks_api,
 )
-from web.middleware import Counting, JsonSuffix, SafeHeaders
+from web.middleware import Counting, JsonSuffix, NoNul, SafeHeaders
 from web.services import Services
 from web.site import routes
 from web.site.errors import error_page
@@ -72,6 +72,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(routes.last_router)  # the address of an event fits any path, so it comes last
     errors.install(app, page=error_page)
     app.add_middleware(JsonSuffix)
+    app.add_middleware(NoNul)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Counting, registry=services.registry)
     return app

@@ -17,7 +17,8 @@ from enum import Enum
 from fractions import Fraction
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 from sqlalchemy.orm import Session
 
 from billing import ledger, profile
@@ -32,21 +33,40 @@ from billing.posting import TransactionType
 from billing.statements import TransactionFilter, transaction_detail, transactions
 from bridge.cdr.export import COLUMNS, as_json, iso_ms
 from bridge.cdr.search import CdrHit, CdrSearch, NumberMatch, Sort, find
-from web.access import AllServices, Caller, Page, Reader, parse_id
+from web.access import AllServices, Caller, Page, Reader, id_text, parse_id
 from web.billing_parts import Parts, told
 from web.bodies import Fields
 from web.errors import bad_fields, not_found
-from web.openapi import errors_of
+from web.openapi import body_of, errors_of
 
 PAGE_SIZE = 50
 CSV_ROWS_MAX = 100_000
+ID_MAX = 2**31 - 1
 _COST_COLUMNS = ("billed_sec", "cost", "currency", "unrated_reason")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 router = APIRouter(prefix="/v1/billing", tags=["billing"])
 
 
-@router.get("/balance", summary="Balance", responses=errors_of(401, 503))
+def _as_text(value: object) -> object:
+    if not (isinstance(value, str) and "-" in value):
+        raise ValueError("must be a moment such as 2026-12-01T10:00:00+01:00")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
+
+
+class TopUpBody(BaseModel):
+    """What is paid in."""
+
+    amount: str = Field(pattern=r"^[0-9]{1,7}(\.[0-9]{1,2})?$", description="Decimal text.")
+    currency: str | None = Field(None, description="The account's own, when left out.")
+    save_card: bool | None = Field(None, description="Keep the card for what the balance will lack.")
+    provider: str | None = Field(None, description="One of several payment providers.")
+
+
+@router.get("/balance", summary="Balance", responses=errors_of(401, 404, 503))
 def balance(caller: Caller, parts: Parts, session: Reader) -> dict[str, Any]:
     """`available` can be spent; `held` is kept back for sessions that run; `receivable` is owed."""
     currency = profile.get(session, caller.id, currency=parts.currency).currency
@@ -60,19 +80,21 @@ def balance(caller: Caller, parts: Parts, session: Reader) -> dict[str, Any]:
     }
 
 
-@router.get("/transactions", summary="Transactions", responses=errors_of(401, 422, 503))
+@router.get("/transactions", summary="Transactions", responses=errors_of(401, 404, 422, 503))
 def list_transactions(
     caller: Caller,
     session: Reader,
-    kind: Annotated[list[TransactionType] | None, Query(alias="type")] = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    kind: Annotated[
+        list[TransactionType] | None,
+        Query(alias="type", description="Only these; may be given several times."),
+    ] = None,
+    since: Annotated[
+        Moment | None, Query(description="From this moment on, ISO 8601 with an offset.")
+    ] = None,
+    until: Annotated[Moment | None, Query(description="Before this moment, ISO 8601 with an offset.")] = None,
     page: Page = 1,
 ) -> dict[str, Any]:
     """What changed the balance or what is owed, newest first. `since` is included, `until` is not."""
-    for name, moment in (("since", since), ("until", until)):
-        if moment is not None and moment.utcoffset() is None:
-            raise bad_fields((name, "say which time zone the time is in"))
     found = transactions(
         session,
         caller.id,
@@ -84,7 +106,12 @@ def list_transactions(
 
 
 @router.get("/transactions/{transaction_id}", summary="One transaction", responses=errors_of(401, 404, 503))
-def read_transaction(caller: Caller, parts: Parts, session: Reader, transaction_id: str) -> dict[str, Any]:
+def read_transaction(
+    caller: Caller,
+    parts: Parts,
+    session: Reader,
+    transaction_id: Annotated[str, id_text("transaction_id", "The transaction's `id`.", digits_max=18)],
+) -> dict[str, Any]:
     """Lines, the numbers that were used, and what wallet and card paid."""
     number = parse_id(transaction_id, digits_max=18, what="transaction")
     with told():
@@ -103,13 +130,21 @@ def read_transaction(caller: Caller, parts: Parts, session: Reader, transaction_
     return answer
 
 
-@router.post("/top_ups", summary="Top up", status_code=201, responses=errors_of(401, 409, 415, 422, 503))
+@router.post(
+    "/top_ups",
+    summary="Top up",
+    status_code=201,
+    responses=errors_of(400, 401, 404, 409, 413, 415, 422, 502, 503),
+    openapi_extra=body_of(TopUpBody, example={"amount": "25.00", "save_card": True}),
+)
 def top_up(
     caller: Caller,
     parts: Parts,
     services: AllServices,
     body: Fields,
-    key: Annotated[str, Header(alias="Idempotency-Key")],
+    key: Annotated[
+        str, Header(alias="Idempotency-Key", description="Yours; the same key again is the same top-up.")
+    ],
 ) -> dict[str, Any]:
     """Open a page on which somebody pays `amount` (a decimal text): send them to `url`.
 
@@ -137,7 +172,7 @@ def top_up(
     return _top_up(found)
 
 
-@router.get("/top_ups", summary="Top-ups", responses=errors_of(401, 503))
+@router.get("/top_ups", summary="Top-ups", responses=errors_of(401, 404, 503))
 def list_top_ups(caller: Caller, session: Reader, page: Page = 1) -> list[dict[str, Any]]:
     """Newest first."""
     rows = queries.top_ups(session, caller.id, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
@@ -145,21 +180,26 @@ def list_top_ups(caller: Caller, session: Reader, page: Page = 1) -> list[dict[s
 
 
 @router.get("/top_ups/{public_id}", summary="One top-up", responses=errors_of(401, 404, 503))
-def read_top_up(caller: Caller, session: Reader, public_id: str) -> dict[str, Any]:
+def read_top_up(
+    caller: Caller, session: Reader, public_id: Annotated[str, Path(description="The top-up's `id`.")]
+) -> dict[str, Any]:
     """How it stands: created, redirected, paid, failed or expired."""
     with told():
         return _top_up(checkouts.get(session, public_id, account_id=caller.id))
 
 
-@router.get("/estimate", summary="Estimate", responses=errors_of(401, 422, 503))
+@router.get("/estimate", summary="Estimate", responses=errors_of(401, 404, 422, 503))
 def estimate(
     caller: Caller,
     parts: Parts,
     services: AllServices,
     session: Reader,
-    participants: Annotated[int, Query()],
-    minutes: Annotated[int, Query()],
-    location: Annotated[str, Query(max_length=8)],
+    participants: Annotated[int, Query(description="People who are expected.", examples=[50])],
+    minutes: Annotated[int, Query(description="How long it takes.", examples=[60])],
+    location: Annotated[
+        str,
+        Query(max_length=8, description="Where they call from: a country, such as `FR`.", examples=["FR"]),
+    ],
     phone_share: Annotated[str, Query(max_length=8, description="Who calls: 0 to 1.")] = "1",
 ) -> dict[str, Any]:
     """What toll-free calls of so many people will cost, with all that was assumed."""
@@ -186,20 +226,22 @@ def estimate(
 
 def search_of(
     caller: Caller,
-    session_id: str | None = None,
-    event_id: int | None = None,
-    called: Annotated[str | None, Query(max_length=32)] = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    reason_slug: str | None = None,
-    q850: int | None = None,
-    disposition: str | None = None,
-    mos_below: float | None = None,
-    number_class: str | None = None,
-    end_basis: str | None = None,
-    billable: bool | None = None,
-    unrated: bool = False,
-    suspicious: bool = False,
+    session_id: Annotated[str | None, Query(max_length=32, description="Of one session.")] = None,
+    event_id: Annotated[int | None, Query(ge=1, le=ID_MAX, description="Of one room.")] = None,
+    called: Annotated[
+        str | None, Query(max_length=32, description="The number that was dialled; `*` for any digits.")
+    ] = None,
+    since: Annotated[Moment | None, Query(description="Set up from this moment on.")] = None,
+    until: Annotated[Moment | None, Query(description="Set up before this moment.")] = None,
+    reason_slug: Annotated[str | None, Query(max_length=64, description="How calls ended.")] = None,
+    q850: Annotated[int | None, Query(ge=0, le=127, description="ITU-T Q.850 cause.")] = None,
+    disposition: Annotated[str | None, Query(max_length=32, description="What became of calls.")] = None,
+    mos_below: Annotated[float | None, Query(ge=0, le=5, description="Sound worse than this MOS.")] = None,
+    number_class: Annotated[str | None, Query(max_length=32, description="Class of the number.")] = None,
+    end_basis: Annotated[str | None, Query(max_length=32, description="How the end is known.")] = None,
+    billable: Annotated[bool | None, Query(description="Whether calls are billed.")] = None,
+    unrated: Annotated[bool, Query(description="Only those without a price.")] = False,
+    suspicious: Annotated[bool, Query(description="Only those that somebody should look at.")] = False,
 ) -> CdrSearch:
     """Which records: of the caller's account, and by nothing that would tell a caller's digits."""
     with told():
@@ -223,16 +265,18 @@ def search_of(
 
 
 Search = Annotated[CdrSearch, Depends(search_of)]
+Order = Annotated[Sort, Query(description="What to sort by.")]
+Descending = Annotated[bool, Query(description="0: the smallest or oldest first.")]
 
 
-@router.get("/cdr", summary="Call records with costs", responses=errors_of(401, 422, 503))
+@router.get("/cdr", summary="Call records with costs", responses=errors_of(401, 404, 422, 503))
 def list_records(
     which: Search,
     session: Reader,
-    sort: Sort = Sort.TIME,
-    descending: bool = True,
-    after: Annotated[str | None, Query(max_length=400)] = None,
-    limit: int = PAGE_SIZE,
+    sort: Order = Sort.TIME,
+    descending: Descending = True,
+    after: Annotated[str | None, Query(max_length=400, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Records on the page.")] = PAGE_SIZE,
 ) -> dict[str, Any]:
     """One page; give `next` as `after` for the following one. Callers' numbers are masked."""
     with told():
@@ -244,10 +288,13 @@ def list_records(
     "/cdr.csv",
     summary="Call records with costs as CSV",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {}}, "description": "RFC 4180."}, **errors_of(401, 422, 503)},
+    responses={
+        200: {"content": {"text/csv": {}}, "description": "RFC 4180."},
+        **errors_of(401, 404, 422, 503),
+    },
 )
 def export_records(
-    which: Search, session: Reader, sort: Sort = Sort.TIME, descending: bool = True
+    which: Search, session: Reader, sort: Order = Sort.TIME, descending: Descending = True
 ) -> Response:
     """The same records in one file, in the same order."""
     out = io.StringIO(newline="")
@@ -265,7 +312,12 @@ def export_records(
 
 
 @router.get("/cdr/{cdr_id}/explanation", summary="Explain this cost", responses=errors_of(401, 404, 503))
-def read_explanation(caller: Caller, parts: Parts, session: Reader, cdr_id: str) -> dict[str, Any]:
+def read_explanation(
+    caller: Caller,
+    parts: Parts,
+    session: Reader,
+    cdr_id: Annotated[str, Path(description="The record's `id`.")],
+) -> dict[str, Any]:
     """Which price list and rate, how many seconds were billed and how the cost was rounded."""
     call = parts.calls.get(session, cdr_id) if len(cdr_id) <= 36 and cdr_id.isascii() else None
     if call is None or call.account_id != caller.id:

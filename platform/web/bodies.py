@@ -7,7 +7,9 @@ large is refused before it is read, when the client says how much it is going to
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -16,19 +18,29 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from web.errors import ApiError
+from web.errors import ApiError, bad_fields
 from web.forms import FIELDS_MAX, BadFormError, nest
 
 BODY_BYTES_MAX = 512 * 1024
 LONG_BODY_BYTES_MAX = 4 * 1024 * 1024
 LONG_FIELDS_MAX = 30_000
+DEPTH_MAX = 8
+NUMBER_MAX = 2**63 - 1
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""NUL, which PostgreSQL refuses in texts, and halves of characters, which no encoding has."""
 
 
 async def read_fields(
     request: Request, *, bytes_max: int = BODY_BYTES_MAX, fields_max: int = FIELDS_MAX
 ) -> dict[str, Any]:
     """The fields of the body; empty for an empty body. Raises ApiError 400, 413, 415."""
-    body = await _read(request, bytes_max)
+    found = await _fields(request, await _read(request, bytes_max), fields_max)
+    if problems := [*islice(_not_data(found), 20)]:
+        raise bad_fields(*problems)
+    return found
+
+
+async def _fields(request: Request, body: bytes, fields_max: int) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if not body.strip():
         return {}
@@ -81,6 +93,26 @@ def _json(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ApiError(400, "the body must be a JSON object")
     return found
+
+
+def _not_data(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """What in `value` no column of a database takes: (field, sentence). Names are bracketed, as in forms."""
+    if isinstance(value, dict | list):
+        if depth >= DEPTH_MAX:
+            yield name, f"has more than {DEPTH_MAX} levels"
+            return
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            shown = str(key)[:80].encode("utf-8", "replace").decode().replace("\x00", "?")
+            inner_name = f"{name}[{shown}]" if name else shown
+            if isinstance(key, str) and _NO_TEXT.search(key):
+                yield inner_name, "has a name that is not text"
+            else:
+                yield from _not_data(inner, inner_name, depth + 1)
+    elif isinstance(value, str) and _NO_TEXT.search(value):
+        yield name, "contains characters that are not text"
+    elif isinstance(value, int | float) and not -NUMBER_MAX <= value <= NUMBER_MAX:
+        yield name, "is too large a number"
 
 
 def _no_constant(name: str) -> Any:

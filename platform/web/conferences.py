@@ -29,6 +29,7 @@ from web.access import (
 from web.bodies import Fields
 from web.openapi import body_of, errors_of
 from web.schemas import (
+    CONFERENCE_EXAMPLE,
     Conference,
     ConferenceAnswer,
     ConferenceLists,
@@ -67,7 +68,7 @@ def list_inactive(caller: Caller, services: AllServices, session: Reader, page: 
     status_code=201,
     summary="New room",
     responses=errors_of(400, 401, 413, 415, 422, 503),
-    openapi_extra=body_of(ConferenceWishes),
+    openapi_extra=body_of(ConferenceWishes, example=CONFERENCE_EXAMPLE),
 )
 def create(caller: Caller, services: AllServices, fields: Fields, session: Writer) -> RoomAnswer:
     """Plan an event, or open a permanent room. Callers can use the PINs at once."""
@@ -87,7 +88,7 @@ def read(event: EventRead, services: AllServices) -> ConferenceAnswer:
     "/{room}",
     summary="Change a room",
     responses=errors_of(400, 401, 404, 413, 415, 422, 503),
-    openapi_extra=body_of(ConferenceWishes),
+    openapi_extra=body_of(ConferenceWishes, example={"name": "Results of 2026", "lobby_enabled": True}),
 )
 def update(
     _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices
@@ -103,7 +104,7 @@ def update(
     status_code=201,
     summary="Copy a room",
     responses=errors_of(400, 401, 404, 413, 415, 422, 503),
-    openapi_extra=body_of(ConferenceWishes, required=False),
+    openapi_extra=body_of(ConferenceWishes, example={"name": "Results, again"}, required=False),
 )
 def copy(
     _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices

@@ -18,11 +18,11 @@ router = APIRouter(prefix="/v1/contacts", tags=["contacts"])
 
 
 class ContactBody(BaseModel):
-    email: str
+    email: str = Field(description="Mail address; somebody with it is filled in.")
     firstname: str | None = Field(None, description="Or `first_name`.")
     lastname: str | None = Field(None, description="Or `last_name`.")
-    phone: str | None = None
-    company: str | None = None
+    phone: str | None = Field(None, description="E.164 or as it is dialled.")
+    company: str | None = Field(None, description="Where they work.")
     country: str | None = Field(None, description="ISO 3166, two letters.")
     group: str | None = Field(None, description="Name of a group, which is made when there is none.")
 
@@ -56,7 +56,9 @@ def list_contacts(caller: Caller, session: Reader, page: Page = 1) -> list[Conta
     status_code=201,
     summary="New contact",
     responses=errors_of(400, 401, 413, 415, 422, 503),
-    openapi_extra=body_of(ContactBody),
+    openapi_extra=body_of(
+        ContactBody, example={"email": "ann@example.org", "firstname": "Ann", "group": "Customers"}
+    ),
 )
 def add(caller: Caller, fields: Fields, session: Writer, services: AllServices) -> ContactAnswer:
     """Add somebody, or fill in what is known of somebody with that address."""

@@ -21,11 +21,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from accounts.errors import UnknownKeyError
 from database.errors import is_outage
 from events.errors import BadEventError, UnknownEventError
 from rooms.errors import NoSuchRoom, Refused
+from web.route_list import all_routes
 
 RETRY_AFTER_S = 5
 _log = structlog.get_logger(__name__)
@@ -102,6 +104,8 @@ def install(app: FastAPI, *, page: Callable[[Request, ApiError], Response | None
 
     async def handle(request: Request, error: Exception) -> Response:
         known = translate(error)
+        if known.status == 405:
+            known.headers = {"Allow": ", ".join(sorted(_methods_of(request)))}
         return (page(request, known) if page is not None else None) or answer(known)
 
     known: list[Any] = [
@@ -117,3 +121,12 @@ def install(app: FastAPI, *, page: Callable[[Request, ApiError], Response | None
     ]
     for kind in known:
         app.add_exception_handler(kind, handle)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What may be done with this address: of all routes that have it, not only of the first."""
+    found: set[str] = set()
+    for route in all_routes(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found

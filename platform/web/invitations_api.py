@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
@@ -30,8 +30,8 @@ class Attendee(BaseModel):
 class InvitationWishes(BaseModel):
     """Whom to invite. As a form: `attendees[0][email]=ann@example.org`."""
 
-    attendees: list[Attendee] = Field(description="At least one.")
-    role: str | None = Field(None, description="`listener` (default), `presenter` or `host`.")
+    attendees: list[Attendee] = Field(min_length=1, max_length=ATTENDEES_MAX, description="Whom.")
+    role: Literal["listener", "presenter", "host"] | None = Field(None, description="Default: `listener`.")
     message: str | None = Field(None, description="A few words of your own.")
 
 
@@ -46,7 +46,9 @@ class InvitationAnswer(BaseModel):
     "/email/{lang}",
     summary="Invite by mail",
     responses=errors_of(400, 401, 404, 409, 413, 415, 422, 503),
-    openapi_extra=body_of(InvitationWishes),
+    openapi_extra=body_of(
+        InvitationWishes, example={"attendees": [{"email": "ann@example.org", "name": "Ann"}]}
+    ),
 )
 def invite(
     _caller: Caller,
@@ -54,7 +56,9 @@ def invite(
     event: EventWritten,
     session: Writer,
     services: AllServices,
-    lang: Annotated[str, Path(description="Language of the mails: `en` or `fr`.")],
+    lang: Annotated[
+        str, Path(description="Language of the mails.", json_schema_extra={"enum": [*LANGUAGES]})
+    ],
 ) -> InvitationAnswer:
     """Invite people; each gets one mail with their own way in."""
     if lang not in LANGUAGES:

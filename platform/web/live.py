@@ -25,7 +25,7 @@ async def read(event: EventRead, services: AllServices) -> LiveRoom:
     "",
     summary="Give an order",
     responses=errors_of(400, 401, 404, 409, 413, 415, 422, 503),
-    openapi_extra=body_of(LiveCommand),
+    openapi_extra=body_of(LiveCommand, example={"command": "set_mode", "mode": "discussion"}),
 )
 async def command(
     _caller: Caller,

@@ -1,4 +1,4 @@
-"""What happens to every request: the `.json` suffix, headers for browsers, and counting.
+"""What happens to every request: the `.json` suffix, no NUL, headers for browsers, and counting.
 
 Clients may add `.json` to any path of the API; it is cut off here, once, so that no route needs to know.
 """
@@ -10,6 +10,8 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.errors import answer, bad_fields, not_found
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -30,6 +32,25 @@ class JsonSuffix:
             path = scope["path"].rstrip("/").removesuffix(".json")
             scope["path"] = path
             scope["raw_path"] = path.encode("utf-8", "surrogateescape")
+        await self._app(scope, receive, send)
+
+
+class NoNul:
+    """Refuses addresses with a NUL in them: no name or search has one, and PostgreSQL takes none in texts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if "\x00" in scope["path"]:
+                await answer(not_found("page"))(scope, receive, send)
+                return
+            if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
+                await answer(bad_fields(("query", "contains characters that are not text")))(
+                    scope, receive, send
+                )
+                return
         await self._app(scope, receive, send)
 
 

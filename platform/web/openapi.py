@@ -6,6 +6,7 @@ offline and tells nobody who reads it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -17,10 +18,12 @@ _MEANING = {
     400: "The body cannot be read.",
     401: "No valid API key was sent.",
     404: "There is no such thing, or it belongs to another account.",
+    405: "The address is right, the method is not; `Allow` names those that are.",
     409: "The room does not allow it now; `errors[0].name` is the reason's slug.",
     413: "The body is too large.",
     415: "The body is neither JSON nor a form.",
     422: "Some fields cannot be accepted; `errors` names each.",
+    502: "The payment provider refused.",
     503: "The database cannot be reached; try again after `Retry-After` seconds.",
 }
 
@@ -30,11 +33,70 @@ def errors_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorAnswer, "description": _MEANING[status]} for status in statuses}
 
 
-def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads these fields from JSON or a form."""
+def body_of(model: type[BaseModel], *, example: Mapping[str, Any], required: bool = True) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads these fields from JSON or a form. `example` is JSON's."""
     schema = _inlined(model.model_json_schema())
-    kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
-    return {"requestBody": {"required": required, "content": {kind: {"schema": schema} for kind in kinds}}}
+    form = {"schema": form_schema(schema), "example": form_example(example)}
+    content = {
+        "application/json": {"schema": schema, "example": dict(example)},
+        "application/x-www-form-urlencoded": form,
+        "multipart/form-data": form,
+    }
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def form_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The same fields in the bracket style: `settings[phonegateway_enabled]`, `kinds[]`,
+    `attendees[0][email]`. A form has no null.
+    """
+    found: dict[str, Any] = {}
+    needed: list[str] = []
+
+    def walk(name: str, part: Mapping[str, Any], *, required: bool) -> None:
+        about = {key: part[key] for key in ("description", "examples") if key in part}
+        kinds = [kind for kind in part.get("anyOf", [part]) if kind.get("type") != "null"]
+        kind = next((one for one in kinds if one.get("type") in ("object", "array")), kinds[0])
+        if kind.get("type") == "object":
+            inner = kind.get("properties")
+            if inner is None:
+                found[f"{name}[1]"] = {**kind.get("additionalProperties", {"type": "string"}), **about}
+            for key, value in (inner or {}).items():
+                walk(f"{name}[{key}]", value, required=required and key in kind.get("required", ()))
+        elif kind.get("type") == "array":
+            items = kind["items"]
+            if items.get("type") == "object":
+                walk(f"{name}[0]", items, required=required)
+            else:
+                found[f"{name}[]"] = {key: v for key, v in {**items, **about}.items() if key != "examples"}
+        else:
+            found[name] = {**{key: value for key, value in kind.items() if key != "title"}, **about}
+            if required:
+                needed.append(name)
+
+    for key, value in schema.get("properties", {}).items():
+        walk(key, value, required=key in schema.get("required", ()))
+    whole: dict[str, Any] = {"type": "object", "properties": found}
+    return whole | ({"required": needed} if needed else {})
+
+
+def form_example(example: Mapping[str, Any]) -> dict[str, str]:
+    """`example` as a form sends it."""
+    found: dict[str, str] = {}
+
+    def walk(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                walk(f"{name}[{key}]" if name else str(key), inner)
+        elif isinstance(value, list) and value and not isinstance(value[0], Mapping):
+            found[f"{name}[]"] = str(value[0])
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                walk(f"{name}[{number}]", inner)
+        else:
+            found[name] = str(int(value)) if isinstance(value, bool) else str(value)
+
+    walk("", example)
+    return found
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

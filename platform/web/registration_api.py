@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
@@ -24,11 +24,15 @@ from web.views import iso
 
 router = APIRouter(prefix="/v1/conferences/{room}", tags=["access"])
 ALL, ACTIVE = "all", "active"
+_EXAMPLE = {
+    "registration": {"1": "Ann", "2": "Martin", "3": "ann@example.org"},
+    "confirmation_email": {"enabled": True, "lang": "en"},
+}
 
 
 class ConfirmationEmail(BaseModel):
     enabled: bool | None = Field(None, description="Whether the person gets the mail; default 0.")
-    lang: str | None = Field(None, description="`en` or `fr`.")
+    lang: Literal["en", "fr"] | None = Field(None, description="Language of the mail.")
 
 
 class RegistrationBody(BaseModel):
@@ -37,7 +41,7 @@ class RegistrationBody(BaseModel):
     """
 
     registration: dict[str, str] = Field(description="Number of a field → what was filled in.")
-    confirmation_email: ConfirmationEmail | None = None
+    confirmation_email: ConfirmationEmail | None = Field(None, description="Whether a mail goes out.")
 
 
 class RegistrationItem(BaseModel):
@@ -63,7 +67,7 @@ class RegistrationAnswer(BaseModel):
     status_code=201,
     summary="Register somebody",
     responses=errors_of(400, 401, 404, 409, 413, 415, 422, 503),
-    openapi_extra=body_of(RegistrationBody),
+    openapi_extra=body_of(RegistrationBody, example=_EXAMPLE),
 )
 def register(
     _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices
@@ -101,7 +105,10 @@ def list_registrations(
     session: Reader,
     status: Annotated[
         str,
-        Path(description="`all`, `active` (the same as `approved`), `approved`, `pending` or `declined`."),
+        Path(
+            description="`active` is the same as `approved`.",
+            json_schema_extra={"enum": [ALL, ACTIVE, *RegistrationStatus]},
+        ),
     ],
     page: Page = 1,
 ) -> list[RegistrationItem]:

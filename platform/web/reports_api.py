@@ -90,9 +90,7 @@ def file(services: AllServices, session_id: str, lang: str, until: str, mac: str
 
 
 def _pdf(services: Services, run: EventSession, language: str) -> PdfState:
-    path = report_links.path_for(
-        run.id, language, secret=services.secret, unix_s=services.now().timestamp()
-    )
+    path = report_links.path_for(run.id, language, secret=services.secret, unix_s=services.now().timestamp())
     return PdfState(status="FINISHED", progress=100, url=f"{services.public_url}{path}")
 
 

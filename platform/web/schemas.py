@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -103,46 +103,76 @@ class SettingsWishes(BaseModel):
     toll_free_enabled: bool | None = Field(
         None, description="Whether callers may use the toll-free numbers at the organiser's cost; default 0."
     )
-    thank_you_emails_enabled: bool | None = None
-    thank_you_page_url: str | None = None
-    recorder_autostart_enabled: bool | None = None
-    connection_tester_enabled: bool | None = None
-    room_invite_button_enabled: bool | None = None
-    social_media_sharing_enabled: bool | None = None
-    show_on_personal_page: bool | None = None
-    encryption_enabled: bool | None = None
+    thank_you_emails_enabled: bool | None = Field(
+        None, description="Whether guests are thanked by mail afterwards; default 1."
+    )
+    thank_you_page_url: str | None = Field(
+        None, examples=["https://example.com/thanks"], description="Where browsers go when the event is over."
+    )
+    recorder_autostart_enabled: bool | None = Field(None, description="Kept and answered; default 0.")
+    connection_tester_enabled: bool | None = Field(None, description="Kept and answered; default 1.")
+    room_invite_button_enabled: bool | None = Field(
+        None, description="Whether presenters can copy link and numbers in the room; default 1."
+    )
+    social_media_sharing_enabled: bool | None = Field(None, description="Kept and answered; default 1.")
+    show_on_personal_page: bool | None = Field(None, description="Kept and answered; default 0.")
+    encryption_enabled: bool | None = Field(None, description="Kept and answered; default 0.")
 
 
 class ConferenceWishes(BaseModel):
     """Fields of a new or changed room. As a form, groups are written `settings[phonegateway_enabled]=1`."""
 
-    name: str | None = Field(None, description="1 to 255 characters; required for a new room.")
-    room_type: str | None = Field(
+    name: str | None = Field(None, min_length=1, max_length=255, description="Required for a new room.")
+    room_type: Literal["webinar", "meeting"] | None = Field(
         None, description="`webinar` (default) or `meeting` (up to 25 participants)."
     )
     permanent_room: bool | None = Field(
         None, description="1: can be used again and again; 0 (default): once."
     )
     access_type: int | None = Field(None, description="1 open (default), 2 password, 3 token.")
-    password: str | None = Field(None, description="4 to 128 characters; required when `access_type` is 2.")
+    password: str | None = Field(
+        None, min_length=4, max_length=128, description="Required when `access_type` is 2."
+    )
     custom_room_url_name: str | None = Field(
-        None, description="3 to 60 letters, digits, hyphens; default: from `name`."
+        None,
+        pattern="^[a-z0-9][a-z0-9-]{1,58}[a-z0-9]$",
+        description="Last part of `room_url`; default: made from `name`.",
     )
-    lobby_enabled: bool | None = None
-    lobby_description: str | None = None
+    lobby_enabled: bool | None = Field(None, description="Whether there is a waiting room.")
+    lobby_description: str | None = Field(None, max_length=20_000, description="Message for those who wait.")
     starts_at: str | None = Field(
-        None, description="`2026-12-01T10:00` on the clocks of `timezone`, or with an offset."
+        None,
+        examples=["2027-03-01T10:00"],
+        description="`2026-12-01T10:00` on the clocks of `timezone`, or with an offset.",
     )
-    duration: str | None = Field(None, description="`h:mm`, from `0:01` to `24:00`; default `1:00`.")
-    timezone: str | None = Field(None, description="Such as `Europe/Paris`; default `UTC`.")
+    duration: str | None = Field(
+        None,
+        pattern="^([1-9]|1[0-9]|2[0-3]):[0-5][0-9]$",
+        description="`h:mm`, from `0:01` to `24:00`; default `1:00`.",
+    )
+    timezone: str | None = Field(
+        None, examples=["Europe/Paris"], description="One of `time_zone_list`; default `UTC`."
+    )
     skin_id: int | None = Field(
         None, description="One of `conferences/skins`; another number means the account's default."
     )
     agenda: list[AgendaItem] | None = Field(
         None, description="What comes when; as text: one line each, `10:00 Welcome`. Empty: none."
     )
-    registration: Registration | None = None
-    settings: SettingsWishes | None = None
+    registration: Registration | None = Field(None, description="Whether and how people register.")
+    settings: SettingsWishes | None = Field(None, description="Switches.")
+
+
+CONFERENCE_EXAMPLE: dict[str, Any] = {
+    "name": "Results",
+    "room_type": "webinar",
+    "permanent_room": False,
+    "access_type": 1,
+    "starts_at": "2027-03-01T10:00",
+    "duration": "1:30",
+    "timezone": "Europe/Paris",
+    "settings": {"phonegateway_enabled": True},
+}
 
 
 class LiveParticipant(BaseModel):
@@ -179,10 +209,16 @@ class LiveRoom(BaseModel):
     participants: list[LiveParticipant]
 
 
+LiveOrder = Literal[
+    "set_mode", "mute", "unmute", "give_floor", "take_floor", "lock", "unlock", "start", "stop", "end",
+    "kick", "undo_kick", "rename", "music",
+]  # fmt: skip
+
+
 class LiveCommand(BaseModel):
     """An order to the room, the same as a presenter's key."""
 
-    command: str = Field(
+    command: LiveOrder = Field(
         description="`set_mode`, `mute`, `unmute`, `give_floor`, `take_floor`, `lock`, `unlock`, "
         "`start`, `stop`, `end`, `kick`, `undo_kick`, `rename` or `music`."
     )
@@ -192,7 +228,9 @@ class LiveCommand(BaseModel):
         "`give_floor` without it means "
         "the first in the queue, `take_floor` without it whoever has it.",
     )
-    mode: str | None = Field(None, description="For `set_mode`.")
+    mode: Literal["presenters_only", "qa", "listen_only", "discussion"] | None = Field(
+        None, description="For `set_mode`."
+    )
     name: str | None = Field(None, description="For `rename`.")
     on: bool | None = Field(None, description="For `music`: for everybody who waits.")
     close: bool | None = Field(None, description="For `end`: 0 leaves the room open, the same as `stop`.")

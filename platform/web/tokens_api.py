@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -37,13 +37,13 @@ class TokenList(BaseModel):
 
 
 class TokenWishes(BaseModel):
-    how_many: int = Field(description=f"1 to {tokens.MAKE_MAX}.")
+    how_many: int = Field(ge=1, le=tokens.MAKE_MAX, description="How many new ones.")
 
 
 class AutologinBody(BaseModel):
-    email: str
-    nickname: str = Field(description="Name to show in the room.")
-    role: str = Field(description="`host`, `presenter` or `listener`.")
+    email: str = Field(description="Mail address.", examples=["ann@example.org"])
+    nickname: str = Field(min_length=1, description="Name to show in the room.")
+    role: Literal["host", "presenter", "listener"] = Field(description="What they may do in the room.")
     password: str | None = Field(None, description="For a listener when `access_type` is 2.")
     token: str | None = Field(
         None, description="For a listener when `access_type` is 3: one nobody used yet."
@@ -66,7 +66,7 @@ def list_tokens(event: EventRead, session: Reader, services: AllServices, page: 
     status_code=201,
     summary="New tokens",
     responses=errors_of(400, 401, 404, 413, 415, 422, 503),
-    openapi_extra=body_of(TokenWishes),
+    openapi_extra=body_of(TokenWishes, example={"how_many": 5}),
 )
 def make_tokens(
     _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices
@@ -85,7 +85,9 @@ def make_tokens(
     status_code=201,
     summary="Link for one person",
     responses=errors_of(400, 401, 404, 413, 415, 422, 503),
-    openapi_extra=body_of(AutologinBody),
+    openapi_extra=body_of(
+        AutologinBody, example={"email": "ann@example.org", "nickname": "Ann", "role": "presenter"}
+    ),
 )
 def make_autologin(
     _caller: Caller, fields: Fields, event: EventWritten, session: Writer, services: AllServices

@@ -5,37 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from events import web_hooks
 from events.web_hook_models import WebHook, WebHookDelivery
 from events.web_hooks import HOOKS_MAX, OFFERED
-from web.access import PAGE_MAX, AllServices, Caller, Reader, Writer, parse_id
+from web.access import PAGE_MAX, AllServices, Caller, Reader, Writer, id_text, parse_id
 from web.bodies import Fields
 from web.errors import bad_fields
 from web.openapi import body_of, errors_of
 from web.views import iso
 
 router = APIRouter(prefix="/v1/web_hooks", tags=["web hooks"])
+_EXAMPLE = {"url": "https://hooks.example.com/tollbridge", "kinds": ["event.started"]}
 _KINDS = ", ".join(f"`{kind}`" for kind in OFFERED)
 Page = Annotated[
     int, Query(ge=1, le=PAGE_MAX, description=f"Page from 1, {web_hooks.PAGE_SIZE} entries each.")
 ]
 
 
+OfferedKind = Annotated[str, Field(json_schema_extra={"enum": [kind.value for kind in OFFERED]})]
+
+
 class HookBody(BaseModel):
     """Where to, and what. As a form: `kinds[]=event.started&kinds[]=event.ended`."""
 
-    url: str | None = Field(
-        None,
-        description="Starts with `https://`; required for a new one.",
-        examples=["https://hooks.example.com/tollbridge"],
-    )
-    kinds: list[str] | None = Field(
-        None,
-        description=f"What is told, at least one of {_KINDS}; required for a new one.",
-        examples=[["event.started", "cdr.created"]],
+    url: str | None = Field(None, description="Required for a new one.", max_length=1000)
+    kinds: list[OfferedKind] | None = Field(
+        None, min_length=1, description="What is told; required for a new one."
     )
 
 
@@ -89,7 +87,7 @@ class DeliveryAnswer(BaseModel):
     status: str = Field(description="`OK`: it is on its way.")
 
 
-HookText = Annotated[str, Path(alias="hook", description="The web hook's `id`.")]
+HookText = Annotated[str, id_text("hook", "The web hook's `id`.", digits_max=9)]
 
 
 def get_hook_read(caller: Caller, session: Reader, hook: HookText) -> WebHook:
@@ -116,7 +114,7 @@ def list_hooks(caller: Caller, session: Reader) -> HookList:
     summary="New web hook",
     description=f"Tell an address what happens. An account has {HOOKS_MAX} at most.",
     responses=errors_of(400, 401, 413, 415, 422, 503),
-    openapi_extra=body_of(HookBody),
+    openapi_extra=body_of(HookBody, example=_EXAMPLE),
 )
 def add(caller: Caller, fields: Fields, session: Writer, services: AllServices) -> HookAnswer:
     hook = web_hooks.add_hook(
@@ -140,7 +138,7 @@ def read(hook: HookRead) -> HookAnswer:
     "/{hook}",
     summary="Change a web hook",
     responses=errors_of(400, 401, 404, 413, 415, 422, 503),
-    openapi_extra=body_of(HookBody),
+    openapi_extra=body_of(HookBody, example=_EXAMPLE),
 )
 def update(
     _caller: Caller, fields: Fields, hook: HookWritten, session: Writer, services: AllServices
@@ -190,7 +188,7 @@ def redeliver(
     hook: HookWritten,
     session: Writer,
     services: AllServices,
-    delivery: Annotated[str, Path(description="The delivery's `id`.")],
+    delivery: Annotated[str, id_text("delivery", "The delivery's `id`.", digits_max=18)],
 ) -> DeliveryAnswer:
     """Send one message of the log again, at once; the address sees the same `Tollbridge-Delivery`."""
     number = parse_id(delivery, digits_max=18, what="delivery")
