@@ -14,7 +14,7 @@ test: set-up-tests
 	$(BIN)/pytest -n 4 --dist worksteal -m "not slow" --durations 25
 
 test-slow: set-up-tests
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	$(BIN)/pytest -n 3 --dist worksteal -m slow
 
 # The same tests (not the slow ones) on PostgreSQL, which they start themselves; TESTS narrows them down, as for pytest.
 test-postgresql: set-up-tests
