@@ -14,6 +14,7 @@ import typer
 from tollbridge import __version__
 from tollbridge.billing_commands import billing_app, rates_app
 from tollbridge.cli_tools import AccountName, AsJson, database, fail, settings_or_exit, show, utc
+from tollbridge.mail_commands import mail_app
 from tollbridge.twilio_commands import twilio_app
 from tollbridge.user_commands import user_app
 
@@ -36,6 +37,7 @@ for name, group in (
     ("db", db_app),
     ("billing", billing_app),
     ("rates", rates_app),
+    ("mail", mail_app),
     ("twilio", twilio_app),
     ("user", user_app),
 ):

@@ -463,6 +463,7 @@ def _mail_sender(settings: Settings) -> Sender:
         security=settings.smtp_security,
         user=settings.smtp_user,
         password=None if password is None else password.get_secret_value(),
+        bounces_to=settings.mail_bounces_to,
     )
 
 

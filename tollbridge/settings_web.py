@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from mail.errors import BadMailError
+from mail.message import check_address
+
 
 class IceServer(BaseModel):
     """A STUN or TURN server as browsers name it (W3C WebRTC, `RTCIceServer`)."""
@@ -94,6 +97,21 @@ class WebSettings(BaseModel):
         default="Tollbridge <tollbridge@localhost>",
         description="Sender of all mail: `Name <address>` or an address.",
     )
+    mail_bounces_to: str | None = Field(
+        default=None,
+        description="Address to which mail servers report what they could not deliver; a mail server gives "
+        "what arrives there to `tollbridge mail bounce`. Default: the address in `mail_from`.",
+    )
+
+    @field_validator("mail_bounces_to")
+    @classmethod
+    def _mail_bounces_to(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_address(value)
+            except BadMailError as exc:
+                raise ValueError(str(exc)) from exc
+        return value
 
     @field_validator("webrtc_address")
     @classmethod

@@ -39,7 +39,9 @@ class Sender(Protocol):
 
 
 class SmtpSender:
-    """A mail server. `security`: `starttls`, `tls` from the first byte, or `none`."""
+    """A mail server. `security`: `starttls`, `tls` from the first byte, or `none`. `bounces_to`: the sender
+    on the envelope, to whom servers report what they could not deliver; None: the one in the mail.
+    """
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class SmtpSender:
         security: Literal["starttls", "tls", "none"] = "starttls",
         user: str | None = None,
         password: str | None = None,
+        bounces_to: str | None = None,
         timeout_s: float = TIMEOUT_S,
         context: ssl.SSLContext | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class SmtpSender:
         self._port = port
         self._security = security
         self._login = (user, password or "") if user is not None else None
+        self._bounces_to = bounces_to
         self._timeout_s = timeout_s
         self._context = context or ssl.create_default_context()
         self._kept: smtplib.SMTP | None = None
@@ -65,7 +69,7 @@ class SmtpSender:
         server: smtplib.SMTP | None = None
         try:
             server = self._ready()
-            server.send_message(message, to_addrs=[recipient])
+            server.send_message(message, from_addr=self._bounces_to, to_addrs=[recipient])
             self._kept, self._kept_mails = server, self._kept_mails + 1
         except smtplib.SMTPRecipientsRefused as exc:
             code, reason = exc.recipients[recipient]

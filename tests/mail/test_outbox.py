@@ -47,6 +47,7 @@ class Post:
     answers: list[str] = field(default_factory=list)
     taken: list[EmailMessage] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
+    senders: list[str | None] = field(default_factory=list)
     peers: set[object] = field(default_factory=set)
     """Connections that mails came over."""
     transports: list[asyncio.BaseTransport | None] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Post:
             assert isinstance(envelope.content, bytes)
             self.taken.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
             self.recipients.append(envelope.rcpt_tos)
+            self.senders.append(envelope.mail_from)
         self.on_data()
         return answer
 
@@ -340,6 +342,20 @@ def test_mails_share_a_connection_until_there_are_no_more(
     assert outbox.send_due() == 1  # the others have left
     assert (len(handler.peers), len(handler.taken)) == (2, 4)
     sender.rest()
+
+
+def test_reports_go_to_the_sender_on_the_envelope(
+    sessions: sessionmaker[Session], post: tuple[Post, int]
+) -> None:
+    handler, port = post
+    for number, more in enumerate([{}, {"bounces_to": "bounces@example.com"}], start=1):
+        sender = smtp(port, **more)
+        outbox = make(sessions, sender, Clock())
+        enqueue_some(sessions, outbox, number)
+        assert outbox.send_due() == 1
+        sender.rest()
+    assert handler.senders == ["us@example.com", "bounces@example.com"]
+    assert [message["From"].addresses[0].addr_spec for message in handler.taken] == ["us@example.com"] * 2
 
 
 def test_a_connection_is_not_kept_for_ever(

@@ -103,6 +103,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
     [
         ({"event_overtime_min": "30"}, "event_grace_min 60"),
         ({"event_opens_min": "0"}, "event_opens_min"),
+        ({"mail_bounces_to": "Bounces <b@example.com>"}, "mail_bounces_to"),
         ({"rtp_ports": "40001-40127"}, "even"),
         ({"rtp_ports": "40000-40126"}, "odd"),
         ({"rtp_ports": "40000-40001"}, "at least 4"),
