@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel import dates
 
-from events.schedule import countries
+from events.places import country_of, distance_km
 
 LOCALES = {"en": "en_GB", "fr": "fr_FR"}
 """Languages that mails are written in → locale. The others are written in English."""
@@ -60,12 +60,15 @@ def grouped(pin: str) -> str:
 
 def nearest(numbers: Sequence[Number], *, zone: str, language: str) -> list[Number]:
     """The few numbers that a reader will most likely want: those of the event's own country that speak their
-    language, others that speak it, others of the country, all others; as the operator lists them.
+    language, others of the country, then the nearest; one that speaks their language counts as half as far.
     """
-    home = {country for country, zones in countries().items() if zone in zones}
+    home = country_of(zone)
 
-    def distance(one: Number) -> int:
+    def order(one: Number) -> tuple[int, float]:
         speaks = one.language.lower().split("-")[0] == language
-        return (0 if one.country in home else 1) if speaks else (2 if one.country in home else 3)
+        far_km = distance_km(zone, number=one.display, country=one.country)
+        if one.country == home:
+            return (0 if speaks else 1), far_km
+        return 2, far_km / 2 if speaks else far_km
 
-    return sorted(numbers, key=distance)[:NUMBERS_SHOWN]
+    return sorted(numbers, key=order)[:NUMBERS_SHOWN]

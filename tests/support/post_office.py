@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import parseaddr
 from types import TracebackType
+from typing import Any
 
 import icalendar
 from aiosmtpd.controller import Controller
@@ -55,13 +56,13 @@ class Letter:
     def link(self, part: str) -> str:
         """The one web address in the text that has this in it."""
         (found,) = {each for each in re.findall(r"https?://\S+", self.text) if part in each}
-        return found
+        return str(found)
 
     @property
     def pin(self) -> str:
         """The telephone PIN, which must stand in groups of three."""
         (found,) = re.findall(r"\b(\d{3} \d{3} \d{3}) #", self.text)
-        return found.replace(" ", "")
+        return str(found).replace(" ", "")
 
     @property
     def calendar(self) -> icalendar.Calendar:
@@ -72,10 +73,9 @@ class Letter:
         return icalendar.Calendar.from_ical(content)
 
     @property
-    def entry(self) -> icalendar.Event:
-        """The event in the calendar file."""
+    def entry(self) -> Any:
+        """The event in the calendar file, an `icalendar.Event`: properties are of many types."""
         (found,) = self.calendar.walk("VEVENT")
-        assert isinstance(found, icalendar.Event)
         return found
 
 

@@ -145,8 +145,8 @@ def test_who_registers_once_twice_and_again(
     shown = organiser.open("/contacts")
     shown.locator("main a").filter(has_text=program("Event")).click()
     assert program("Amy") in organiser.row("amy@example.org").inner_text()
-    for each in (page, shown):
-        assert each.evaluate("window.broken") is None
+    for seen in (page, shown):
+        assert seen.evaluate("window.broken") is None
 
     # Declined after all: she is out.
     organiser.open(f"/events/{room.id}/registrations")
