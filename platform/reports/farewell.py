@@ -14,8 +14,9 @@ gave out their PIN noted an address.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -26,6 +27,7 @@ from database.polling import PollingThread
 from events.access_models import Registration
 from events.fields import DEFAULT_SETTINGS, Status
 from events.models import Event, EventSession
+from events.skins import for_mail, look_of
 from mail.errors import MailError
 from mail.outbox import enqueue
 from mail.texts import MailTexts
@@ -117,20 +119,21 @@ class FarewellClerk:
             languages = {
                 row.email: row.language
                 for row in session.execute(
-                    select(Registration.email, Registration.language).where(
-                        Registration.event_id == event.id
-                    )
+                    select(Registration.email, Registration.language).where(Registration.event_id == event.id)
                 )
             }
+            look = for_mail(look_of(session, event), public_url=self._public_url)
             for person in people_in(session, self._source, [session_id]):
                 if person.email and person.role != Role.PRESENTER:
                     wish = person.language or languages.get(person.email, "")
-                    mails += self._write(session, event, person, language=wish)
+                    mails += self._write(session, event, person, language=wish, look=look)
         session.add(SessionFarewell(session_id=session_id, mails=mails, done_at=self._now()))
         _log.info("people_thanked", session_id=session_id, mails=mails)
         return True
 
-    def _write(self, session: Session, event: Event, person: Person, *, language: str) -> bool:
+    def _write(
+        self, session: Session, event: Event, person: Person, *, language: str, look: Mapping[str, Any]
+    ) -> bool:
         assert person.email is not None
         one = Pass(session_id=person.session_id, participant_id=person.participant_id)
         page = f"{self._public_url}/{quote(event.url_name)}/thanks"
@@ -138,6 +141,7 @@ class FarewellClerk:
             "name": person.name or "",
             "event_name": event.name,
             "rate_url": f"{page}?rate={passes.sign(one, secret=self._secret)}",
+            "look": look,
             "more_url": str(event.settings.get("thank_you_page_url") or ""),
         }
         try:

@@ -12,6 +12,7 @@ from events.fields import DEFAULT_SETTINGS, asks_for_token
 from events.models import Event
 from events.personal_pins import grouped
 from events.registrations import Registered, RegistrationStatus
+from events.skins import Look, for_mail, look_of
 from mail.message import Mail
 from mail.outbox import enqueue
 from mail.texts import MailTexts
@@ -33,7 +34,8 @@ def send(
 ) -> None:
     """Put the mail into the outbox when one is due. `language`: instead of the one they registered in."""
     if found.mail_due:
-        mail = compose(services, event, found, language=language or found.registration.language)
+        spoken = language or found.registration.language
+        mail = compose(services, event, found, language=spoken, look=look_of(session, event))
         enqueue(session, mail, key=found.mail_key, now=services.now())
 
 
@@ -43,7 +45,7 @@ def own_link(services: Services, event: Event, found: Registered) -> str:
     return url if found.token is None else f"{url}?t={found.token.token.token}"
 
 
-def compose(services: Services, event: Event, found: Registered, *, language: str) -> Mail:
+def compose(services: Services, event: Event, found: Registered, *, language: str, look: Look) -> Mail:
     """The mail to the person."""
     person, made = found.registration, found.token
     zone = person.timezone or event.timezone
@@ -62,6 +64,7 @@ def compose(services: Services, event: Event, found: Registered, *, language: st
         "token": made.token.token if made is not None and asks_for_token(event.access_type) else "",
         "pin": grouped(made.pin) if made is not None and made.pin is not None else "",
         "numbers": numbers[:NUMBERS],
+        "look": for_mail(look, public_url=services.public_url),
     }
     template = _TEMPLATES[RegistrationStatus(person.status)]
     name = f"{person.first_name} {person.last_name}".strip()
