@@ -43,6 +43,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "skins": ("site/skins", "site/templates/skins", "site/static/js/skins"),
     "access": ("site/access", "site/templates/access", "site/static/js/access"),
+    "tickets": ("site/tickets", "site/templates/tickets"),
     "planning": ("site/planning", "site/templates/planning"),
     "contacts": ("site/contacts", "site/templates/contacts"),
     "billing": (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing.chart import Kind
@@ -62,36 +62,20 @@ def rows(
     """One page (from 1), newest first; all with a `page_size` of None. Those whose money may still come or
     came: what expired or was declined is no ticket.
     """
-    query = (
-        select(Ticket, Checkout, EventToken, EventPin.pin)
-        .join(Checkout, Checkout.id == Ticket.checkout_id)
-        .outerjoin(EventToken, EventToken.id == Ticket.token_id)
-        .outerjoin(
-            EventPin,
-            (EventPin.event_id == Ticket.event_id)
-            & (EventPin.seat_id == EventToken.seat_id)
-            & EventPin.joinable,
-        )
-        .where(*_shown(event_id))
-    )
+    query = _query().where(*_shown(event_id))
     for word in words.split()[:8]:
         columns = (Ticket.email, Ticket.first_name, Ticket.last_name, EventToken.token)
         query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
     query = query.order_by(Ticket.id.desc())
     if page_size is not None:
         query = query.offset((page - 1) * page_size).limit(page_size)
-    return [
-        Row(
-            ticket=ticket,
-            checkout=checkout,
-            token=None if token is None else token.token,
-            first_use_date=None if token is None else token.first_use_date,
-            first_use_how=None if token is None else token.first_use_how,
-            revoked=token is not None and token.revoked_at is not None,
-            pin=None if pin is None else "•" * (len(pin) - 3) + pin[-3:],
-        )
-        for ticket, checkout, token, pin in session.execute(query)
-    ]
+    return [_row(*found) for found in session.execute(query)]
+
+
+def one(session: Session, event_id: int, ticket_id: int) -> Row | None:
+    """A ticket of the event."""
+    found = session.execute(_query().where(Ticket.event_id == event_id, Ticket.id == ticket_id)).one_or_none()
+    return None if found is None else _row(*found)
 
 
 def count(session: Session, event_id: int) -> int:
@@ -154,3 +138,25 @@ def _shown(event_id: int) -> list[ColumnElement[bool]]:
 
 def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _query() -> Select[Ticket, Checkout, EventToken, str]:
+    same_seat = (EventPin.event_id == Ticket.event_id) & (EventPin.seat_id == EventToken.seat_id)
+    return (
+        select(Ticket, Checkout, EventToken, EventPin.pin)
+        .join(Checkout, Checkout.id == Ticket.checkout_id)
+        .outerjoin(EventToken, EventToken.id == Ticket.token_id)
+        .outerjoin(EventPin, same_seat & EventPin.joinable)
+    )
+
+
+def _row(ticket: Ticket, checkout: Checkout, token: EventToken | None, pin: str | None) -> Row:
+    return Row(
+        ticket=ticket,
+        checkout=checkout,
+        token=None if token is None else token.token,
+        first_use_date=None if token is None else token.first_use_date,
+        first_use_how=None if token is None else token.first_use_how,
+        revoked=token is not None and token.revoked_at is not None,
+        pin=None if pin is None else "•" * (len(pin) - 3) + pin[-3:],
+    )

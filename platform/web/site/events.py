@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from babel import Locale
@@ -18,6 +18,8 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from accounts.sign_in import Visitor
+from billing.profile import DEFAULT_CURRENCY
+from billing.tickets import offers, prices
 from bridge.cdr.export import write_csv
 from bridge.cdr.masking import masked
 from bridge.cdr.models import Cdr
@@ -36,6 +38,7 @@ from reports.reading import people_in
 from reports.words import LANGUAGES
 from rooms.commands import ORGANISER, End
 from rooms.modes import Role
+from web import ticket_wishes
 from web.access import AllServices, parse_id, transaction
 from web.services import Gateway, Services
 from web.site.billing import usage_box
@@ -128,6 +131,7 @@ class EventFormPage:
     switches: Sequence[tuple[str, str, str]]
     looks: Sequence[Look]
     public_name: str
+    currencies: Sequence[str] = prices.OFFERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,7 @@ def create(request: Request, visitor: SignedIn, fields: PostedForm, services: Al
             event = service.create_event(
                 session, account_id=visitor.account_id, wishes=wishes, now=services.now()
             )
+            ticket_wishes.save(session, services, event, fields, now=services.now())
     except (BadEventError, TollFreeWithoutGateway) as exc:
         return _refused(request, None, fields, exc)
     return RedirectResponse(f"/events/{event.id}?done=created", status_code=303)
@@ -244,6 +249,7 @@ def change(
         with transaction(services) as session:
             fresh = service.get_event(session, account_id=visitor.account_id, event_id=event.id)
             service.update_event(session, fresh, wishes=wishes, now=services.now())
+            ticket_wishes.save(session, services, fresh, fields, now=services.now())
     except (BadEventError, TollFreeWithoutGateway) as exc:
         return _refused(request, event, fields, exc)
     return RedirectResponse(f"/events/{event.id}?done=changed", status_code=303)
@@ -380,6 +386,10 @@ def _form_page(
     visitor: Visitor = request.state.visitor
     with services.readers() as session:
         looks = looks_of(session, visitor.account_id)
+        offer = None if event is None else offers.of(session, event.id)
+    currency = DEFAULT_CURRENCY if services.billing is None else services.billing.currency
+    sold = {"ticket": ticket_wishes.values(offer, currency=currency)}
+    form = replace(form, values={**sold, **form.values})
     shown = EventFormPage(
         event=event,
         form=form,

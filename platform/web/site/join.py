@@ -19,6 +19,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from billing.tickets import offers
+from billing.tickets.offers import Offer
 from events import autologin
 from events.agenda import Item, agenda_of
 from events.fields import AccessType, Status, asks_for_token
@@ -71,8 +73,8 @@ class FindPage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinPage:
     """What join.html shows. `key` is the secret from `?l=`, `token` the one from `?t=`. `since`: when a token
-    was used first. `registration`: whether people can register for the event. `now_ms`: this
-    moment, Unix milliseconds.
+    was used first. `registration`: whether people can register for the event. `sale`: tickets to be bought.
+    `now_ms`: this moment, Unix milliseconds.
     """
 
     event_name: str
@@ -100,6 +102,7 @@ class JoinPage:
     refusals: Mapping[str, str]
     gateways: list[dict[str, Any]]
     zone_countries: Mapping[str, str]
+    sale: Offer | None
 
 
 @router.get("/join")
@@ -147,7 +150,11 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
         needs_password=access is AccessType.PASSWORD and not inside and not key and not token,
         needs_token=asks_for_token(access) and not inside,
         token=token,
-        registration=bool(event.registration.get("enabled")) and access is not AccessType.PAID and not inside and not token,
+        registration=bool(event.registration.get("enabled"))
+        and access is not AccessType.PAID
+        and not inside
+        and not token,
+        sale=offers.of(session, event.id) if offers.on_sale(event) and not inside and not token else None,
         is_webinar=event.room_type == "webinar",
         presenter=presenter,
         key=key,

@@ -60,6 +60,12 @@ SENTENCES = (
     N_("must not have more than %(n)s lines"),
     N_("times must be hours and minutes as 10:00"),
     N_("titles must be 1 to %(n)s printable characters"),
+    N_("must be a currency of three letters, ISO 4217"),
+    N_("must be an amount such as 25 or 9.50"),
+    N_("must not have more than %(n)s digits after the point"),
+    N_("must be more than 0 and at most %(most)s"),
+    N_("must be at least %(n)s: so many are sold"),
+    N_("cannot be paid here; take another amount or currency"),
     N_("overlaps with %(name)s, %(when)s; the account may run %(n)s at a time"),
 )
 

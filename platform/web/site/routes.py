@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.site import access, account, assets, contacts, events, home, join, room, signin, thanks
+from web.site import access, account, assets, contacts, events, home, join, room, signin, thanks, tickets
 from web.site.billing import routes as billing
 from web.site.planning import routes as planning
 from web.site.skins import routes as skins
@@ -15,7 +15,8 @@ from web.site.statistics import routes as statistics
 
 router = APIRouter(include_in_schema=False)
 for module in (
-    assets, home, signin, account, planning, skins, events, access, contacts, statistics, billing, join, room,
+    assets, home, signin, account, planning, skins, events, access, tickets, contacts, statistics, billing,
+    join, room,
 ):  # fmt: skip
     router.include_router(module.router)
 router.include_router(staff_routes.router)

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from events import feeds, ical, service
 from events.errors import UnknownEventError
 from events.fields import EventWishes
+from web import ticket_wishes
 from web.access import AllServices, Reader, parse_id, transaction
 from web.errors import not_found
 from web.site.i18n import N_
@@ -56,4 +57,5 @@ def copy(visitor: SignedIn, _fields: PostedForm, services: AllServices, event_id
         if event.deleted_at is not None:
             raise UnknownEventError("there is no such event")
         made = service.copy_event(session, event, wishes=EventWishes(), now=services.now())
+        ticket_wishes.copied(session, services, event, made)
     return RedirectResponse(f"/events/{made.id}/edit?done=copied", status_code=303)
