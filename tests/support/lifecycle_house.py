@@ -19,7 +19,7 @@ from bridge.cdr.models import Cdr, row_of
 from bridge.cdr.record import Channel
 from contacts import service as contacts
 from contacts.fields import ContactFields
-from events import invitation_book, registrations, service, tokens, unsubscribe, web_hooks
+from events import invitation_book, registrations, service, skins, tokens, unsubscribe, web_hooks
 from events.addresses import read_addresses
 from events.doors import Doors
 from events.fields import parse_wishes
@@ -54,6 +54,7 @@ AGENTS = (
     ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 "
      "Mobile Safari/537.36", "America/New_York", "en-US"),
 )  # fmt: skip
+LOBBY = "We show what is new, and take your questions."
 AGENDA = "14:00 Welcome\n14:05 What changes in 2027\n14:40 Your questions"
 COMMENTS = ("Clear and to the point.", "The sound by telephone was excellent.", "A little long.", "", "")
 PASTED = (
@@ -91,6 +92,8 @@ class Lifecycle:
     hook: int
     register: str
     waiting: str
+    look: int
+    branded: str
     presenter: str
     thanks: str
     unsubscribe: str
@@ -114,6 +117,8 @@ def pages(life: Lifecycle) -> Mapping[str, str]:
         "contact": f"/contacts/{life.contact}",
         "group": f"/contacts?group={life.group}",
         "contacts-import": "/contacts/import",
+        "looks": "/skins",
+        "look": f"/skins/{life.look}",
         "web-hooks": "/web-hooks",
         "web-hook": f"/web-hooks/{life.hook}",
         "statistics": "/statistics",
@@ -129,6 +134,7 @@ def guest_pages(life: Lifecycle) -> Mapping[str, str]:
         "register": life.register,
         "registered": f"{life.register}?sent=1",
         "join": life.waiting,
+        "join-own-look": life.branded,
         "thanks": life.thanks,
         "unsubscribe": life.unsubscribe,
         "sign-in": "/sign-in",
@@ -141,7 +147,8 @@ def fill(services: Services, *, account_id: int, now: datetime, audience: int = 
         planned = _event(session, account_id, now, {
             "name": "Product launch: what changes in 2027", "access_type": "3", "duration": "1:00",
             "starts_at": _local(now + timedelta(days=8), 14), "timezone": "Europe/Paris",
-            "lobby_enabled": "1", "lobby_description": AGENDA, "custom_room_url_name": "launch-2027",
+            "lobby_enabled": "1", "lobby_description": LOBBY, "agenda": AGENDA,
+            "custom_room_url_name": "launch-2027",
         })  # fmt: skip
         open_room = _event(session, account_id, now, {
             "name": "Support clinic", "permanent_room": "1", "room_type": "meeting",
@@ -158,6 +165,8 @@ def fill(services: Services, *, account_id: int, now: datetime, audience: int = 
         _invited(session, planned, now)
         hook = _told(session, account_id, now)
         past, run = _past(session, account_id, now, audience)
+        long_name.skin_id = look = _look(session, account_id, now)
+        branded = f"/{long_name.url_name}"
         ids = [planned.id, open_room.id, long_name.id, past.id]
         url_name, host_key = planned.url_name, planned.hash_presenter
         past_url, past_event = past.url_name, past.id
@@ -169,6 +178,7 @@ def fill(services: Services, *, account_id: int, now: datetime, audience: int = 
     return Lifecycle(
         planned=ids[0], open_room=ids[1], long_name=ids[2], past=ids[3], session=run, contact=contact,
         group=group, hook=hook, register=f"/{url_name}/register", waiting=f"/{url_name}",
+        look=look, branded=branded,
         presenter=f"/{url_name}?l={host_key}", thanks=f"/{past_url}/thanks?rate={key}",
         unsubscribe=f"/unsubscribe/{way_out}",
     )  # fmt: skip
@@ -208,6 +218,14 @@ def _address_book(session: Session, account_id: int, now: datetime) -> tuple[int
     return group.id, found[0].id
 
 
+def _look(session: Session, account_id: int, now: datetime) -> int:
+    """A look of the account's own; its id."""
+    wishes = skins.parse_skin({"name": "Exemple SARL", "accent": "#7c2d62", "background": "#faf5f0"})
+    skin = skins.create_skin(session, account_id=account_id, wishes=wishes, default=False, now=now)
+    session.flush()
+    return skin.id
+
+
 def _registered(session: Session, event: Event, now: datetime) -> None:
     form = RegistrationForm(enabled=True, approval=True, fields=_FIELDS, next_id=7)
     registrations.set_form(session, event, form, now=now)
@@ -225,9 +243,9 @@ def _registered(session: Session, event: Event, now: datetime) -> None:
 
 
 def _tokens(session: Session, event: Event, now: datetime) -> None:
-    holders = [Holder(name=f"{first} {last}", email=email) for first, last, email in _people(4)] + [
-        Holder()
-    ] * 4
+    """Tokens in every state."""
+    holders = [Holder(name=f"{first} {last}", email=email) for first, last, email in _people(4)]
+    holders += [Holder()] * 7
     made = tokens.issue(session, event, holders, now=now)
     for place, how in ((0, "browser"), (1, "phone"), (4, "browser")):
         row = made[place].token
