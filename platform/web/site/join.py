@@ -23,7 +23,7 @@ from billing.tickets import offers
 from billing.tickets.offers import Offer
 from events import autologin
 from events.agenda import Item, agenda_of
-from events.fields import AccessType, Status, asks_for_token
+from events.fields import DEFAULT_SETTINGS, AccessType, Status, asks_for_token
 from events.models import Event
 from events.service import find_event
 from events.skins import Look, look_of
@@ -87,6 +87,7 @@ class JoinPage:
     agenda: Sequence[Item]
     state: str
     now_ms: int
+    sound_check: bool
     over: bool
     needs_password: bool
     needs_token: bool
@@ -146,6 +147,7 @@ def entrance(request: Request, url_name: str, services: AllServices, session: Re
         agenda=agenda_of(event),
         state=event.state,
         now_ms=int(now.timestamp() * 1000),
+        sound_check=bool({**DEFAULT_SETTINGS, **event.settings}["connection_tester_enabled"]),
         over=event.status == Status.INACTIVE,
         needs_password=access is AccessType.PASSWORD and not inside and not key and not token,
         needs_token=asks_for_token(access) and not inside,

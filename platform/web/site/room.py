@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from events.agenda import Item, agenda_of
-from events.fields import asks_for_token
+from events.fields import DEFAULT_SETTINGS, asks_for_token
 from events.models import Event
 from events.service import find_event
 from events.skins import Look, look_of
@@ -33,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 class RoomPage:
     """What room.html shows. `event_pin`: the telephone PIN a presenter may hand out, or None. `lobby`:
     those who wait see more than that they wait. `now_ms`: this moment, Unix milliseconds.
+    `invite`: presenters may copy what their guests need.
     """
 
     event_name: str
@@ -47,6 +48,7 @@ class RoomPage:
     timezone: str
     duration_min: int
     now_ms: int
+    invite: bool
     event_pin: str | None
     gateways: list[dict[str, Any]]
     zone_countries: Mapping[str, str]
@@ -74,6 +76,7 @@ def room(request: Request, url_name: str, services: AllServices, session: Reader
         timezone=event.timezone,
         duration_min=event.duration_min,
         now_ms=int(services.now().timestamp() * 1000),
+        invite=bool({**DEFAULT_SETTINGS, **event.settings}["room_invite_button_enabled"]),
         event_pin=_event_pin(event) if ticket.role is Role.PRESENTER else None,
         gateways=numbers_json(services.gateways),
         zone_countries=zone_countries(services.gateways),

@@ -11,7 +11,7 @@ from bridge.cdr.models import Cdr
 from bridge.cdr.record import new_id
 from database.types import now_utc
 from events.models import Event, EventSession
-from events.service import get_event
+from events.service import finish_event, get_event
 from rooms.modes import Role
 from tests.web.site.conftest import Person, post
 from web.services import Services
@@ -183,6 +183,54 @@ def test_the_list_is_searched_and_divided(ann: Person, services: Services) -> No
     assert ann.client.get("/events?q=%00&tab=nonsense").status_code == 200
     assert ann.client.get("/events?page=0").status_code == 422
     assert services.live.get(str(ann.event_id)) is None
+
+
+def test_states_are_shown_and_narrow_the_list(ann: Person, services: Services) -> None:
+    names = {"scheduled": "Far away", "waiting": "Nearly there", "live": "Speaking now"}
+    numbers = {}
+    for day, (state, name) in enumerate(names.items(), start=1):
+        form = {"name": name, "starts_at": f"2036-06-0{day}T10:00", "duration": "1:00", "timezone": "UTC"}
+        location = ann.post("/events/new", form).headers["location"]
+        numbers[state] = int(location.split("/")[2].partition("?")[0])
+    with services.sessions.begin() as session:
+        for state, number in numbers.items():
+            session.get_one(Event, number).state = state
+    whole = ann.client.get("/events").text
+    for words in ("Scheduled", "Waiting room open", "Live now"):
+        assert f">{words}</span>" in whole or f"{words}</span>" in whole
+    for state, name in names.items():
+        found = ann.client.get("/events", params={"state": state}).text
+        assert [other for other in names.values() if other in found] == [name]
+    assert "Nearly there" in ann.client.get("/events?state=nonsense").text
+    assert "Waiting room open</span>" in ann.client.get(f"/events/{numbers['waiting']}").text
+    with services.sessions.begin() as session:
+        assert finish_event(session, numbers["live"], now=now_utc())
+    assert "Over</span>" in ann.client.get(f"/events/{numbers['live']}").text
+    assert "Speaking now" not in ann.client.get("/events?state=live").text
+    assert "Speaking now" in ann.client.get("/events?tab=past").text
+
+
+def test_rooms_without_a_date_permanent_ones_and_copies(ann: Person, services: Services) -> None:
+    looks = {"agenda": "10:00 Welcome\nQuestions", "lobby_enabled": "1", "lobby_description": "Soon!"}
+    adhoc = ann.post("/events/new", {"name": "Right away", **looks}).headers["location"].partition("?")[0]
+    permanent = ann.post("/events/new", {"name": "My room", "permanent_room": "1", **looks})
+    room = permanent.headers["location"].partition("?")[0]
+    for page in (adhoc, room):
+        assert "Open</span>" in ann.client.get(page).text
+    assert "No date yet" in ann.client.get(adhoc).text
+    assert "At any time" in ann.client.get(room).text
+    for page in (adhoc, room):
+        guest = ann.client.get(page + "/edit").text
+        assert "10:00 Welcome\nQuestions</textarea>" in guest
+        copied = ann.post(f"{page}/copy").headers["location"]
+        assert copied.endswith("/edit?done=copied")
+        form = ann.client.get(copied).text
+        assert "10:00 Welcome\nQuestions</textarea>" in form
+        assert "Soon!</textarea>" in form
+        assert copied.split("/")[2] != page.split("/")[2]
+    with services.readers() as session:
+        made = get_event(session, account_id=ann.account_id, event_id=int(copied.split("/")[2]))
+        assert (made.name, made.permanent_room, made.starts_at) == ("My room", True, None)
 
 
 def test_a_deleted_event_is_gone(ann: Person) -> None:

@@ -185,6 +185,20 @@ def test_late_is_not_counted(site: RoomSite, browser: Browser) -> None:
         expect(page.locator("#countdown")).to_have_text("It begins any moment now.")
 
 
+def test_switches_of_the_event_are_obeyed(site: RoomSite, browser: Browser) -> None:
+    plan(site, settings={"connection_tester_enabled": "0", "room_invite_button_enabled": "0"})
+    with new_page(browser, **DESKTOP) as page:
+        page.goto(f"{site.url}/town-hall")
+        expect(page.locator("#countdown")).to_be_visible()
+        for name in ("#sound-check-start", "#sound-checked", "#sound-test", "#speaker-field"):
+            expect(page.locator(name)).to_be_hidden()
+        expect(page.locator("input[name=way]")).to_have_count(3)
+        site.enter(page, "Ada", host=True)
+        page.click("#tab-phone")
+        expect(page.locator("#use-phone")).to_be_visible()
+        expect(page.locator("#copy-dial")).to_be_hidden()
+
+
 def test_a_guest_s_page_in_french(site: RoomSite, browser: Browser) -> None:
     plan(site)
     with new_page(browser, locale="fr-FR") as page:

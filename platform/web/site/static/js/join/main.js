@@ -75,7 +75,7 @@ function checkSound() {
   sound.fill();
   // Where the visitor allowed the microphone before, nothing is asked: show the level at once.
   navigator.permissions?.query({ name: "microphone" }).then(({ state }) => {
-    if (state === "granted" && sound.choice.way === "browser") begin();
+    if (state === "granted" && sound.choice.way === "browser" && root.dataset.test === "on") begin();
   }, () => {});
   return sound;
 }
