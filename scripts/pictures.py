@@ -164,6 +164,7 @@ def take_all(
     for kind, options, language in WAYS:
         locale = {"en": "en-GB", "fr": "fr-FR"}[language]
         with new_page(browser, **options, locale=locale) as page:
+            page.clock.set_fixed_time(NOW)
             camera = Camera(page=page, kind=kind, wanted=wanted)
             for name, path in lifecycle_house.guest_pages(life).items():
                 if camera.wants(name):
