@@ -31,8 +31,11 @@ _STEPS = 20
 
 
 def parse_colour(text: object) -> str:
-    """`#rrggbb` in small letters, from that or from `#rgb`. Raises ValueError for anything else."""
-    wanted = text.strip().lower() if isinstance(text, str) and len(text) <= 32 else ""
+    """`#rrggbb` in small letters, from that or from `#rgb`, the `#` being optional. Raises ValueError for
+    anything else.
+    """
+    typed = text.strip().lower() if isinstance(text, str) and len(text) <= 32 else ""
+    wanted = "#" + typed.removeprefix("#")
     if re.fullmatch(r"#[0-9a-f]{3}", wanted, re.ASCII):
         wanted = "#" + "".join(2 * digit for digit in wanted[1:])
     if _SHAPE.fullmatch(wanted) is None:
