@@ -3,7 +3,10 @@
 Sessions, and who registers, are told in the transaction that writes them down. People come and go on the
 event loop's thread, which must not wait for a database: `ParticipantNews` takes it from the live rooms at
 once, keeps at most `BACKLOG_MAX` messages, and the worker of web hooks writes them. What is dropped because
-the database is away for long is counted.
+the database is away for long, or will never take it, is counted.
+
+Other programs learn of a person what a presenter sees on the page: the name that is shown, with telephone
+numbers in it masked, and the role; no number, no mail address, nothing about the device.
 """
 
 from __future__ import annotations
@@ -15,16 +18,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
+from database.errors import is_outage
 from database.types import now_utc
 from events.access_models import Registration
 from events.models import Event
 from events.registration_form import form_of
 from events.web_hooks import Kind, publish
-from rooms.events import Ended, Joined, Left, RoomEvent
+from rooms.events import Ended, Joined, Left, Renamed, RoomEvent
+from rooms.modes import Role
+from rooms.telling import shown_name
 
 BACKLOG_MAX = 10_000
+_log = structlog.get_logger(__name__)
 
 
 def tell(
@@ -92,9 +100,13 @@ class ParticipantNews:
             if not room_id.isdecimal():
                 return
             if isinstance(event, Joined):
-                data = {"participant_id": event.participant_id, "name": event.name, "role": str(event.role)}
-                self._names[(room_id, event.participant_id)] = (event.name, str(event.role))
+                name = _shown(event.name)
+                data = {"participant_id": event.participant_id, "name": name, "role": str(event.role)}
+                self._names[(room_id, event.participant_id)] = (name, str(event.role))
                 self._note(int(room_id), Kind.PARTICIPANT_JOINED, event.participant_id, data)
+            elif isinstance(event, Renamed) and (room_id, event.participant_id) in self._names:
+                _, role = self._names[(room_id, event.participant_id)]
+                self._names[(room_id, event.participant_id)] = (_shown(event.name), role)
             elif isinstance(event, Left):
                 name, role = self._names.pop((room_id, event.participant_id), ("", ""))
                 data = {"participant_id": event.participant_id, "name": name, "role": role}
@@ -112,15 +124,33 @@ class ParticipantNews:
             notes = list(self._notes)
         if not notes:
             return 0
-        with self._sessions.begin() as session:
-            for note in notes:
-                tell(
-                    session, event_id=note.event_id, kind=note.kind, key=note.key, data=note.data, now=note.at
-                )
+        self._write(notes)
         with self._lock:
             for _ in range(min(len(notes), len(self._notes))):
                 self._notes.popleft()
         return len(notes)
+
+    def _write(self, notes: Sequence[_Note]) -> None:
+        try:
+            with self._sessions.begin() as session:
+                for note in notes:
+                    tell(
+                        session,
+                        event_id=note.event_id,
+                        kind=note.kind,
+                        key=note.key,
+                        data=note.data,
+                        now=note.at,
+                    )
+        except Exception as exc:
+            if is_outage(exc):
+                raise
+            if len(notes) > 1:  # one bad note must not take the others with it
+                for note in notes:
+                    self._write([note])
+                return
+            self.dropped += 1
+            _log.exception("participant_not_told", event_id=notes[0].event_id)
 
     def _note(self, event_id: int, kind: Kind, who: str, data: Mapping[str, Any]) -> None:
         at = self._now()
@@ -131,3 +161,8 @@ class ParticipantNews:
                 self.dropped += 1
                 return
             self._notes.append(_Note(event_id=event_id, kind=kind, key=key, data=data, at=at))
+
+
+def _shown(name: str) -> str:
+    """The name as presenters see it: a caller's is often a number."""
+    return shown_name(name, viewer=Role.PRESENTER) or ""
