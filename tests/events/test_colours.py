@@ -29,7 +29,7 @@ def test_the_ratio_is_that_of_wcag(one: str, other: str, ratio: float) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["red;}body{", "red", "", "#12345", "#1234567", "#12345g", "##12345", "#١٢٣٤٥٦", None, 7, ["#000"], "#" * 99],
+    ["red;}body{", "red", "", "#12345", "#1234567", "#12345g", "##12345", "#١٢٣٤٥٦", None, 7, ["#0"]],
 )  # fmt: skip
 def test_what_is_no_colour_is_refused(bad: object) -> None:
     with pytest.raises(ValueError, match="must be a colour"):
