@@ -21,6 +21,7 @@ from web import (
     reports_api,
     runs,
     socket,
+    tickets_api,
     tokens_api,
     web_hooks_api,
 )
@@ -56,6 +57,7 @@ def create_app(services: Services) -> FastAPI:
         runs,
         reports_api,
         tokens_api,
+        tickets_api,
         registration_api,
         invitations_api,
         contacts_api,

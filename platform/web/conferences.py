@@ -10,10 +10,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
+from billing.tickets import offers
 from events import service
 from events.fields import Status, parse_wishes
 from rooms.commands import ORGANISER, End
-from web import views
+from web import ticket_wishes, views
 from web.access import (
     AllServices,
     Caller,
@@ -75,13 +76,15 @@ def create(caller: Caller, services: AllServices, fields: Fields, session: Write
     event = service.create_event(
         session, account_id=caller.id, wishes=parse_wishes(fields), now=services.now()
     )
-    return RoomAnswer(room=views.conference(event, public_url=services.public_url))
+    offer = ticket_wishes.save(session, services, event, fields, now=services.now())
+    return RoomAnswer(room=views.conference(event, public_url=services.public_url, offer=offer))
 
 
 @router.get("/{room}", summary="One room", responses=errors_of(401, 404, 503))
-def read(event: EventRead, services: AllServices) -> ConferenceAnswer:
+def read(event: EventRead, session: Reader, services: AllServices) -> ConferenceAnswer:
     """Everything about a room, PINs included."""
-    return ConferenceAnswer(conference=views.conference(event, public_url=services.public_url))
+    offer = offers.of(session, event.id)
+    return ConferenceAnswer(conference=views.conference(event, public_url=services.public_url, offer=offer))
 
 
 @router.put(
@@ -96,7 +99,8 @@ def update(
     """Change the fields that are sent and leave the others. PINs stay."""
     wishes = parse_wishes(fields, default_zone=event.timezone)
     service.update_event(session, event, wishes=wishes, now=services.now())
-    return ConferenceAnswer(conference=views.conference(event, public_url=services.public_url))
+    offer = ticket_wishes.save(session, services, event, fields, now=services.now())
+    return ConferenceAnswer(conference=views.conference(event, public_url=services.public_url, offer=offer))
 
 
 @router.post(
@@ -114,7 +118,9 @@ def copy(
     """
     wishes = parse_wishes(fields, default_zone=event.timezone)
     made = service.copy_event(session, event, wishes=wishes, now=services.now())
-    return RoomAnswer(room=views.conference(made, public_url=services.public_url))
+    ticket_wishes.copied(session, services, event, made)
+    offer = ticket_wishes.save(session, services, made, fields, now=services.now())
+    return RoomAnswer(room=views.conference(made, public_url=services.public_url, offer=offer))
 
 
 @router.delete("/{room}", summary="Delete a room", responses=errors_of(401, 404, 503))
@@ -137,4 +143,7 @@ def _list(
     services: Services, session: Reader, account_id: int, status: Status, page: int
 ) -> list[Conference]:
     events = service.list_events(session, account_id=account_id, status=status, page=page)
-    return [views.conference(event, public_url=services.public_url) for event in events]
+    sold = offers.of_many(session, [event.id for event in events])
+    return [
+        views.conference(event, public_url=services.public_url, offer=sold.get(event.id)) for event in events
+    ]

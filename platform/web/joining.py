@@ -12,8 +12,9 @@ Theory. What lets somebody in, first match counts:
 5. the event's *password* (access type 2, kept as Argon2id);
 6. nothing, when the event is open.
 
-Participants of events with tokens (access types 3 and 4) come in by 1 and by 4 alone: what many share, the listener
-link and the listener PIN, would let people past the tokens. Their tickets count only while the token does.
+Participants of events with tokens (access types 3 and 4) come in by 1 and by 4 alone: what many share, the
+listener link and the listener PIN, would let people past the tokens. Their tickets count only while the token
+does.
 
 Whoever enters again with the same ticket and the same role is the same seat. Another role is another seat,
 because nobody changes role while in a room.

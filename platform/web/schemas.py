@@ -34,6 +34,25 @@ class AgendaItem(BaseModel):
     title: str = Field(description="1 to 200 characters.")
 
 
+class TicketOffer(BaseModel):
+    """What a ticket of a paid room costs."""
+
+    price: str = Field(description="Decimal text.")
+    currency: str = Field(description="ISO 4217.")
+    capacity: int | None = Field(description="How many there are; null: no limit.")
+    sold: int
+
+
+class TicketWishes(BaseModel):
+    """What a ticket shall cost, when `access_type` is 4."""
+
+    price: str | None = Field(
+        None, description="More than 0 and at most 1000, in RUB 100000; required for a new paid room."
+    )
+    currency: str | None = Field(None, description="ISO 4217; default: the account's.")
+    capacity: int | None = Field(None, ge=0, le=50_000, description="How many there are; 0: no limit.")
+
+
 class Conference(BaseModel):
     """A room: a webinar or a meeting, planned or permanent."""
 
@@ -58,7 +77,7 @@ class Conference(BaseModel):
     embed_room_url: str
     phone_presenter_pin: int = Field(description="Digits that let a caller in as presenter.")
     phone_listener_pin: int = Field(
-        description="Digits that let a caller in as participant; nobody when `access_type` is 3."
+        description="Digits that let a caller in as participant; nobody when `access_type` is 3 or 4."
     )
     skin_id: int = Field(description="Look of its pages and mails; one of `conferences/skins`.")
     agenda: list[AgendaItem] = Field(description="What comes when.")
@@ -72,6 +91,7 @@ class Conference(BaseModel):
     )
     created_at: str
     updated_at: str
+    ticket: TicketOffer | None = Field(None, description="What a ticket costs, when `access_type` is 4.")
 
 
 class RoomAnswer(BaseModel):
@@ -160,6 +180,7 @@ class ConferenceWishes(BaseModel):
         None, description="What comes when; as text: one line each, `10:00 Welcome`. Empty: none."
     )
     registration: Registration | None = Field(None, description="Whether and how people register.")
+    ticket: TicketWishes | None = Field(None, description="For a paid room.")
     settings: SettingsWishes | None = Field(None, description="Switches.")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from events.fields import DEFAULT_SETTINGS, Status
+from billing.tickets.offers import Offer
+from events.fields import DEFAULT_SETTINGS, AccessType, Status
 from events.models import Event, EventSession
 from events.schedule import local, offset_s
 from events.steps import State
@@ -19,6 +20,7 @@ from web.schemas import (
     LiveRoom,
     RoleHashes,
     SessionEntry,
+    TicketOffer,
 )
 from web.services import Gateway
 
@@ -28,8 +30,8 @@ def iso(moment: datetime, *, zone: str) -> str:
     return local(moment, zone=zone).isoformat(timespec="seconds")
 
 
-def conference(event: Event, *, public_url: str) -> Conference:
-    """An event with its PINs loaded."""
+def conference(event: Event, *, public_url: str, offer: Offer | None = None) -> Conference:
+    """An event with its PINs loaded. `offer`: what a ticket costs, if it has a price."""
     zone = event.timezone
     pins = {pin.role: int(pin.pin) for pin in event.pins}
     ends_at = None if event.starts_at is None else event.starts_at + timedelta(minutes=event.duration_min)
@@ -64,6 +66,13 @@ def conference(event: Event, *, public_url: str) -> Conference:
         settings={**DEFAULT_SETTINGS, **event.settings},
         created_at=iso(event.created_at, zone=zone),
         updated_at=iso(event.updated_at, zone=zone),
+        ticket=None if offer is None or event.access_type != AccessType.PAID else ticket_offer(offer),
+    )
+
+
+def ticket_offer(offer: Offer) -> TicketOffer:
+    return TicketOffer(
+        price=str(offer.price.amount), currency=offer.price.currency, capacity=offer.capacity, sold=offer.sold
     )
 
 

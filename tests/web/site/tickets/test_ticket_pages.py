@@ -10,6 +10,7 @@ from billing.tickets import offers
 from events import repository
 from tests.web.site.conftest import post
 from tests.web.site.tickets.conftest import FORM, Shop
+from web.joining import JoinRefusedError, Knock, admit
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -215,12 +216,12 @@ def test_a_paid_event_gives_nothing_away(shop: Shop) -> None:
         link, pins = event.hash_listener, [pin.pin for pin in event.pins if pin.role == "participant"]
     shop.house.services.directory.refresh()
     assert shop.house.services.directory.lookup(pins[0]) is None
-    for proof in ({"l": link}, {"pin": pins[0]}, {"password": "x"}, {}):
-        answer = shop.buyer.post(
-            f"/{shop.url}/join", json={"name": "Eve", "email": "eve@example.org", **proof},
-            headers={"origin": "http://testserver"},
-        )  # fmt: skip
-        assert answer.status_code == 403, proof
+    for knock in (
+        Knock(name="Eve", link=link), Knock(name="Eve", pin=pins[0]), Knock(name="Eve", password="x"),
+        Knock(name="Eve"),
+    ):  # fmt: skip
+        with pytest.raises(JoinRefusedError):
+            admit(event, knock, old=None, unix_s=0.0)
 
 
 def test_in_french(shop: Shop) -> None:
