@@ -246,3 +246,11 @@ def test_a_look_can_be_read(site: RoomSite, browser: Browser, scheme: str) -> No
         expect(page.locator("#countdown")).to_be_visible()
         for name in ("#enter", "#countdown", ".band-name", ".agenda-time", ".join-lobby"):
             assert contrast(page, name) >= 4.5, name
+
+
+def test_days_before_one_is_early(site: RoomSite, browser: Browser) -> None:
+    plan(site, in_min=3 * 24 * 60)
+    with new_page(browser, **DESKTOP) as page:
+        site.enter(page, "Guy")
+        expect(page.locator("#countdown")).to_have_text("Begins in 3 days")
+        expect(page.locator("#waiting-title")).to_have_text("You are early")

@@ -8,6 +8,8 @@ import { byId, setHidden, setText } from "../room/dom.js";
 import { ServerClock } from "./server-clock.js";
 
 const DAY_S = 24 * 3600;
+/** A clock that is further off was set to another zone, or never. */
+const WORTH_COUNTING_MIN = 45;
 /** Minutes before the start at which it is said how long it takes. */
 const SAID_AT_MIN = [30, 10, 5, 1];
 
@@ -93,6 +95,7 @@ export function showTimes(root, { say = () => {} } = {}) {
     const left_s = Math.ceil((start - clock.now()) / 1000);
     setHidden(line, left_s < -DAY_S);
     line.dataset.near = left_s <= DAY_S && left_s > 0 ? "1" : "";
+    line.dataset.far = left_s > DAY_S ? "1" : "";
     if (left_s <= 0) setText(line, t("It begins any moment now."));
     else setText(line, left_s <= DAY_S ? t("Begins in {time}", { time: digits(left_s) }) : inWords(left_s));
     const sentence = spoken.next(left_s);
@@ -103,7 +106,8 @@ export function showTimes(root, { say = () => {} } = {}) {
     const note = byId("clock-wrong");
     setHidden(note, by_ms === 0);
     const minutes = Math.round(Math.abs(by_ms) / 60_000);
-    if (by_ms > 0) setText(note, tn("The clock of this device is {n} minute fast; we count with ours.", "The clock of this device is {n} minutes fast; we count with ours.", minutes));
+    if (minutes > WORTH_COUNTING_MIN) setText(note, t("The clock of this device is not right; we count with ours."));
+    else if (by_ms > 0) setText(note, tn("The clock of this device is {n} minute fast; we count with ours.", "The clock of this device is {n} minutes fast; we count with ours.", minutes));
     else if (by_ms < 0) setText(note, tn("The clock of this device is {n} minute slow; we count with ours.", "The clock of this device is {n} minutes slow; we count with ours.", minutes));
   };
   clock.keep(() => {

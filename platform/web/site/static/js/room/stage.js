@@ -56,7 +56,8 @@ export class Stage {
       setText(byId("waiting-title"), t("The event has not started"));
       setText(byId("waiting-text"), t("Presenters hear each other already. Everybody else waits with music until you press Start."));
     } else if (!started) {
-      setText(byId("waiting-title"), t("The event begins soon"));
+      const far = byId("countdown")?.dataset.far === "1";
+      setText(byId("waiting-title"), far ? t("You are early") : t("The event begins soon"));
       setText(byId("waiting-text"), t("You are in the right place. It starts by itself when a presenter opens it."));
     } else {
       setText(byId("waiting-title"), t("One moment, please"));
