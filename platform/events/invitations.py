@@ -21,14 +21,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from accounts.models import Account, User
 from events import repository
+from events.access_models import EventToken, Registration
 from events.doors import Doorkeeper
 from events.errors import EventsError
-from events.fields import Status
+from events.fields import AccessType, Status
 from events.guest_mails import GuestMails, Reader
-from events.invitation_book import Wanted
+from events.invitation_book import Wanted, uninvite
 from events.models import Event
 from events.plan_models import Invitation
 from events.skins import look_of
+from events.tokens import revoke
 from events.wording import Number
 from mail.message import Mail
 from mail.outbox import enqueue_all
@@ -139,6 +141,29 @@ class InvitationWriter:
             )
             written.append((f"invitation-{row.id}-{row.round}", mails.write(reader, doors.get(row.email))))
         return written
+
+
+def take_back(session: Session, event: Event, *, invitation_id: int, now: datetime) -> bool:
+    """As `invitation_book.uninvite`; the token that the invitation brought opens nothing any more, either.
+
+    A token that somebody registered for or bought is theirs by another right, and stays.
+    """
+    if not uninvite(session, event, invitation_id=invitation_id, now=now):
+        return False
+    if event.access_type == AccessType.TOKEN:
+        email = session.get_one(Invitation, invitation_id).email
+        registered = select(Registration.token_id).where(
+            Registration.event_id == event.id, Registration.token_id.is_not(None)
+        )
+        query = select(EventToken).where(
+            EventToken.event_id == event.id,
+            EventToken.sent_to_email == email,
+            EventToken.revoked_at.is_(None),
+            EventToken.id.not_in(registered),
+        )
+        for token in session.scalars(query).all():
+            revoke(session, event, token, now=now)
+    return True
 
 
 def organiser_of(session: Session, account_id: int) -> tuple[str, str]:

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from events.access_models import EventToken, Registration
 from events.addresses import TooMuchTextError, read_addresses
 from events.invitation_book import Guest, invite, resend
-from events.invitations import InvitationWriter
+from events.invitations import InvitationWriter, take_back
+from events.models import Event, EventPin
 from events.plan_models import Invitation
 from mail.models import OutboxMail
 from tests.events.planning import NOW, new_account, new_event, parts, with_event
@@ -82,6 +85,42 @@ def test_inviting_twice_is_inviting_once(sessions: sessionmaker[Session]) -> Non
     assert with_event(sessions, event_id, resend) == 0  # still waiting to be written
     writer.run_once(NOW)
     assert count(sessions) == 4
+
+
+def test_an_invitation_taken_back_takes_its_token_along(sessions: sessionmaker[Session]) -> None:
+    event_id = new_event(sessions, new_account(sessions), starts_at="2026-05-01T10:00", access_type=3)
+    people = [Guest(email="a@example.org"), Guest(email="b@example.org"), Guest(email="r@example.org")]
+    writer = InvitationWriter(sessions, parts())
+    with_event(sessions, event_id, lambda s, e: invite(s, e, people, now=NOW))
+    writer.run_once(NOW)
+
+    def register(session: Session, event: Event) -> None:
+        """The third registered as well, with the token that they have."""
+        token = session.scalars(select(EventToken).where(EventToken.sent_to_email == "r@example.org")).one()
+        session.add(
+            Registration(
+                event_id=event.id, status="approved", email="r@example.org", first_name="R", last_name="R",
+                answers={}, language="en", timezone="UTC", created_at=NOW, mails=0, token_id=token.id,
+            )
+        )  # fmt: skip
+
+    def good(session: Session, _event: Event) -> set[str | None]:
+        query = select(EventToken.sent_to_email).join(
+            EventPin, (EventPin.seat_id == EventToken.seat_id) & EventPin.joinable
+        )
+        return set(session.scalars(query.where(EventToken.revoked_at.is_(None))))
+
+    with_event(sessions, event_id, register)
+    with sessions() as session:
+        ids = {row.email: row.id for row in session.scalars(select(Invitation))}
+    for who in ("a@example.org", "r@example.org"):
+        taken = partial(take_back, invitation_id=ids[who], now=NOW)
+        assert with_event(sessions, event_id, taken)
+        assert not with_event(sessions, event_id, taken)
+    assert with_event(sessions, event_id, good) == {"b@example.org", "r@example.org"}
+    with_event(sessions, event_id, lambda s, e: invite(s, e, people, now=NOW))
+    writer.run_once(NOW)
+    assert "a@example.org" in with_event(sessions, event_id, good)
 
 
 def test_addresses_as_people_paste_them() -> None:

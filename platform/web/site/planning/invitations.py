@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from contacts import service as contacts
-from events import invitation_book, service, wording
+from events import invitation_book, invitations, service, wording
 from events.addresses import Pasted, TooMuchTextError, read_addresses
 from events.doors import Door
 from events.fields import Status
@@ -23,7 +23,7 @@ from events.skins import look_of
 from events.wording import Number
 from mail.texts import MailTexts
 from rooms.modes import Role
-from web.access import AllServices, parse_id
+from web.access import AllServices, parse_id, transaction
 from web.services import Services
 from web.site.forms import Form, text_of
 from web.site.i18n import LANGUAGES, N_, language_of, texts
@@ -120,9 +120,9 @@ def resend(visitor: SignedIn, fields: PostedForm, services: AllServices, event_i
 @router.post("/take-back")
 def take_back(visitor: SignedIn, fields: PostedForm, services: AllServices, event_id: str) -> Response:
     number = parse_id(text_of(fields, "id"), digits_max=12, what="invitation")
-    with services.sessions.begin() as session:
+    with transaction(services) as session:
         event = service.get_event(session, account_id=visitor.account_id, event_id=_id(event_id))
-        invitation_book.uninvite(session, event, invitation_id=number, now=services.now())
+        invitations.take_back(session, event, invitation_id=number, now=services.now())
     return RedirectResponse(f"/events/{event.id}/invitations?done=uninvited", status_code=303)
 
 
