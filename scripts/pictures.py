@@ -31,7 +31,7 @@ from tests.support import lifecycle_house
 from tests.support.billing_house import NOW, PASSWORD, BillingHouse, Person, open_house
 from tests.support.browser import DESKTOP, PHONE, chromium, new_page
 from tests.support.gate import MemoryGate
-from tests.support.lifecycle_house import AGENDA, CONTACTS_CSV, LOBBY, PASTED, Lifecycle
+from tests.support.lifecycle_house import AGENDA, CONTACTS_CSV, LOBBY, PASTED, Lifecycle, Sold
 from tests.support.product import Product
 from tests.support.room_site import GATEWAYS
 from tests.web.site.conftest import create_site
@@ -91,7 +91,7 @@ def money_pages(house: BillingHouse, big: int) -> Mapping[str, str]:
     }
 
 
-def fill(house: BillingHouse) -> tuple[Person, int, Lifecycle]:
+def fill(house: BillingHouse) -> tuple[Person, int, Lifecycle, Sold]:
     """Ann's account with money and events; the session of the largest charge."""
     ann = house.account("ann@example.org", event="Quarterly results")
     house.company(ann)
@@ -104,7 +104,8 @@ def fill(house: BillingHouse) -> tuple[Person, int, Lifecycle]:
     house.scene.runner.run_once(NOW)
     house.invoice(ann)
     life = lifecycle_house.fill(house.services, account_id=ann.account_id, now=NOW)
-    return ann, big, life
+    sold = lifecycle_house.sell_tickets(house, account_id=ann.account_id, now=NOW)
+    return ann, big, life, sold
 
 
 def deeds(url: str, life: Lifecycle) -> Mapping[str, Callable[[Page], None]]:
@@ -157,16 +158,19 @@ def waiting_rooms(browser: Browser, product: Product) -> Iterator[str]:
 
 
 def take_all(
-    browser: Browser, url: str, life: Lifecycle, pages: Mapping[str, str], money: Mapping[str, str]
+    browser: Browser, url: str, life: Lifecycle, shown: tuple[Mapping[str, str], ...]
 ) -> Iterator[str]:
-    """Take what is wanted, pages about money in English only; the names as they are taken."""
+    """Take what is wanted of the pages of guests, of organisers and of money, the last in English only; the
+    names as they are taken.
+    """
+    guests, pages, money = shown
     wanted = tuple(sys.argv[1:])
     for kind, options, language in WAYS:
         locale = {"en": "en-GB", "fr": "fr-FR"}[language]
         with new_page(browser, **options, locale=locale) as page:
             page.clock.set_fixed_time(NOW)
             camera = Camera(page=page, kind=kind, wanted=wanted)
-            for name, path in lifecycle_house.guest_pages(life).items():
+            for name, path in guests.items():
                 if camera.wants(name):
                     page.goto(f"{url}{path}")
                     camera.take(name)
@@ -179,8 +183,8 @@ def take_all(
             page.click("main button[type=submit]")
             page.wait_for_url("**/events")
             page.goto(f"{url}/events?lang={language}")
-            shown = {**pages, **money} if language == "en" else pages
-            for name, path in shown.items():
+            own = {**pages, **money} if language == "en" else pages
+            for name, path in own.items():
                 if camera.wants(name):
                     page.goto(f"{url}{path}")
                     camera.take(name)
@@ -204,16 +208,21 @@ def main() -> None:
             url = url_of(sock)
             gate = MemoryGate(house.services.live, clock=time.monotonic)
             house.services = replace(house.services, public_url=url, gate=gate, gateways=GATEWAYS)
-            ann, big, life = fill(house)
+            ann, big, life, sold = fill(house)
             with house.sessions.begin() as session:
                 set_roles(session, find_user(session, ann.email), [Role.ORGANISER, Role.BILLING])
             app = create_site(house.services)
             app.include_router(join_routes.router)
             app.include_router(live_socket.router)
-            pages = lifecycle_house.pages(life)
+            pages = {**lifecycle_house.pages(life), "tickets": sold.tickets}
+            guests = {
+                **lifecycle_house.guest_pages(life),
+                "ticket": sold.ticket,
+                "ticket-bought": sold.bought,
+            }
             money = money_pages(house, big)
             with serving(app, sock), chromium() as browser:
-                taken = list(take_all(browser, url, life, pages, money))
+                taken = list(take_all(browser, url, life, (guests, pages, money)))
             print(f"{len(taken)} pages in {PICTURES}")
         engine.dispose()
         if not sys.argv[1:] or "waiting-room" in sys.argv[1:]:

@@ -1,7 +1,7 @@
 """An account whose events live: planned, invited to, registered for, met in, rated, told to other programs.
 
 Everything comes from the real services, so that pages look as they look at a customer's. `fill` puts it into
-any account; `PAGES` says which pages show it, by the name of their picture.
+any account; `pages` and `guest_pages` say which pages show it, by the name of their picture.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
+from billing.money import Money
+from billing.tickets import offers
+from billing.tickets.desk import Buyer
+from billing.tickets.prices import OfferWishes
 from bridge.cdr.models import Cdr, row_of
 from bridge.cdr.record import Channel
 from contacts import service as contacts
@@ -36,6 +40,7 @@ from reports.passes import Pass
 from rooms.gate import Visitor
 from rooms.modes import Role
 from tests.bridge.cdr.support import ended
+from tests.support.billing_house import BillingHouse
 from web.services import Services
 
 FIRST = ("Élodie", "Jean-Baptiste", "Amina", "Oliver", "Zoé", "Mateusz", "Ingrid", "Kwame", "Sofía", "Liam",
@@ -182,6 +187,38 @@ def fill(services: Services, *, account_id: int, now: datetime, audience: int = 
         presenter=f"/{url_name}?l={host_key}", thanks=f"/{past_url}/thanks?rate={key}",
         unsubscribe=f"/unsubscribe/{way_out}",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """An event that sells tickets: the organiser's list, where guests buy, and what a buyer sees then."""
+
+    tickets: str
+    ticket: str
+    bought: str
+
+
+def sell_tickets(house: BillingHouse, *, account_id: int, now: datetime) -> Sold:
+    """A paid event of the account, with buyers who paid at the test provider, and one who did not yet."""
+    price = Money(4_900, "EUR")
+    with house.sessions.begin() as session:
+        event = _event(session, account_id, now, {
+            "name": "Masterclass: rooms that listen", "access_type": "4", "timezone": "Europe/Paris",
+            "starts_at": _local(now + timedelta(days=22), 10), "duration": "2:00",
+        })  # fmt: skip
+        offers.save(session, event, OfferWishes(price=price, capacity=40), now=now)
+        event_id, url_name = event.id, event.url_name
+    desk, public_id = house.scene.tickets, ""
+    for place, (first, last, email) in enumerate(_people(6)):
+        buyer = Buyer(first_name=first, last_name=last, email=email, language="fr", timezone="Europe/Paris")
+        checkout = desk.buy(event_id, buyer, key=f"form-{place:024}", price=price, psp="test", now=now)
+        if place < 5:
+            house.pay(checkout.url)
+            public_id = checkout.public_id
+            desk.look(public_id, ask=True, now=now)
+    return Sold(
+        tickets=f"/events/{event_id}/tickets", ticket=f"/{url_name}/ticket", bought=f"/tickets/{public_id}"
+    )
 
 
 def _local(moment: datetime, hour: int) -> str:

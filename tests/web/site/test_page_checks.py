@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Page
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
 
 from tests.billing.payments.server import free_socket, serving, url_of
 from tests.support import lifecycle_house
+from tests.support.billing_house import PASSWORD, open_house
 from tests.support.browser import DESKTOP, PHONE, chromium, new_page
 from tests.support.gate import MemoryGate
-from tests.support.lifecycle_house import CONTACTS_CSV, PASTED, Lifecycle
-from tests.web.site.conftest import PASSWORD, Person, create_site
+from tests.support.lifecycle_house import CONTACTS_CSV, PASTED, Lifecycle, Sold
+from tests.web.site.conftest import create_site
 from web import join_routes
 from web import socket as live_socket
 from web.services import Services
@@ -53,9 +56,13 @@ def faults(page: Page, what: str) -> list[str]:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.set_viewport_size(DESKTOP["viewport"])  # type: ignore[arg-type]
     every = {"language": "fr", "structure": True, "contrast": True, "focus": True, "layout": True}
-    found = [(what, one) for one in page.evaluate(CHECKS, every)]
+    found: list[tuple[str, str]] = [(what, one) for one in page.evaluate(CHECKS, every)]
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     found += [(f"{what}, phone", one) for one in page.evaluate(CHECKS, LIKE_A_PHONE)]
+    for width in (700, 1000):
+        page.set_viewport_size({"width": width, "height": 800})
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append((what, f"wider than a screen of {width} px"))
     page.emulate_media(color_scheme="dark")
     dark = {**LIKE_A_PHONE, "layout": False, "contrast": True}
     found += [(f"{what}, dark", one) for one in page.evaluate(CHECKS, dark)]
@@ -84,21 +91,30 @@ def deeds(page: Page, url: str, life: Lifecycle) -> list[str]:
     return found + faults(page, "refused")
 
 
+def look_at_all(page: Page, url: str, life: Lifecycle, sold: Sold) -> list[str]:
+    wrong: list[str] = []
+    guests = {**lifecycle_house.guest_pages(life), "ticket": sold.ticket, "bought": sold.bought}
+    for name, path in guests.items():
+        page.goto(f"{url}{path}")
+        wrong += faults(page, name)
+    enter(page, url)
+    page.goto(f"{url}/events?lang=fr")
+    for name, path in {**lifecycle_house.pages(life), "tickets": sold.tickets}.items():
+        page.goto(f"{url}{path}")
+        wrong += faults(page, name)
+    return wrong + deeds(page, url, life)
+
+
 @pytest.mark.slow
-def test_nothing_is_wrong_that_a_machine_can_see(services: Services, ann: Person) -> None:
+def test_nothing_is_wrong_that_a_machine_can_see(engine: Engine, sessions: sessionmaker[Session]) -> None:
     sock = free_socket()
     url = url_of(sock)
-    app, known = lifecycle_site(services, url)
-    life = lifecycle_house.fill(known, account_id=ann.account_id, now=known.now(), audience=60)
     wrong: list[str] = []
-    with serving(app, sock), chromium() as browser, new_page(browser, locale="fr-FR") as page:
-        for name, path in lifecycle_house.guest_pages(life).items():
-            page.goto(f"{url}{path}")
-            wrong += faults(page, name)
-        enter(page, url)
-        page.goto(f"{url}/events?lang=fr")
-        for name, path in lifecycle_house.pages(life).items():
-            page.goto(f"{url}{path}")
-            wrong += faults(page, name)
-        wrong += deeds(page, url, life)
+    with open_house(engine, sessions) as house:
+        ann = house.account("ann@example.org")
+        app, known = lifecycle_site(house.services, url)
+        life = lifecycle_house.fill(known, account_id=ann.account_id, now=known.now(), audience=60)
+        sold = lifecycle_house.sell_tickets(house, account_id=ann.account_id, now=known.now())
+        with serving(app, sock), chromium() as browser, new_page(browser, locale="fr-FR") as page:
+            wrong += look_at_all(page, url, life, sold)
     assert wrong == []

@@ -38,7 +38,7 @@ notices(
 )
 STATES = {
     State.OPEN: N_("Being paid"),
-    State.VALID: N_("Paid"),
+    State.VALID: N_("Paid for"),
     State.REFUNDING: N_("Money goes back"),
     State.REFUNDED: N_("Refunded"),
     State.STUCK: N_("Refund declined"),
