@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tollbridge.cli_tools import database, fail, utc
+from tollbridge.cli_tools import AccountName, database, fail, utc
 
 if TYPE_CHECKING:
     from billing.trial_balance import Mismatch
@@ -71,6 +71,35 @@ def reconcile(
             session, calls=CdrCalls(), now=now_utc(), since=utc(since), providers=gateways, legs=OpenCalls()
         )
     _end_with(wrong, right="everything agrees")
+
+
+@billing_app.command("tickets-paid-out")
+def tickets_paid_out(
+    account: AccountName,
+    amount: Annotated[str, typer.Option("--amount", help="How much, such as 125.00.")],
+    currency: Annotated[str, typer.Option("--currency", help="ISO 4217.")],
+    reference: Annotated[str, typer.Option("--reference", help="The bank transfer's own; counts once.")],
+    staff: Annotated[str, typer.Option("--by", help="Who says so.")],
+) -> None:
+    """Note in the ledger that an organiser was sent what their tickets brought; moves no money itself."""
+    from decimal import Decimal, InvalidOperation
+
+    from accounts.service import find_account
+    from billing import ledger
+    from billing.payments import amounts
+    from database.types import now_utc
+
+    with database() as (_, stores), stores.sessions.begin() as session:
+        found = find_account(session, account)
+        try:
+            money = amounts.of(Decimal(amount), currency.upper())
+        except InvalidOperation:
+            fail(f"{amount!r} is no amount")
+        posted = ledger.pay_out_tickets(
+            session, found.id, money, idem=f"{found.id}:{reference}"[:200], actor=staff[:200],
+            reason=reference[:200], at=now_utc(),
+        )  # fmt: skip
+    typer.echo(f"transaction {posted.id}: {money}" + (", noted before" if posted.replayed else ""))
 
 
 @rates_app.command("check")

@@ -6,6 +6,7 @@
     providers ↔ psp accounts                   each payment is in both books, with the same amount
     holds                                      none stays when its time is over or its session charged
     open calls                                 none without a channel
+    tickets ↔ ledger                           each paid one is posted, each good one has a token
 
 A check never repairs.  The carriers' own records are compared where they arrive (`bridge.twilio.reconcile`).
 Rows are plain text, to be printed or shown.
@@ -40,6 +41,7 @@ from billing.money import Money
 from billing.payments.gateway import ProviderTransaction
 from billing.posting import TransactionType
 from billing.rating_book import current_ratings
+from billing.tickets import checks
 from billing.trial_balance import Mismatch
 from billing.usage_work import scope_of
 
@@ -96,6 +98,7 @@ def reconcile(
     found += call_mismatches(session, calls=calls, start=start, now=now)
     found += charge_mismatches(session)
     found += stale_holds(session, now=now)
+    found += checks.mismatches(session)
     for books in providers:
         found += provider_mismatches(session, books, start=start, now=now)
     if legs is not None:

@@ -65,6 +65,19 @@ def test_rates_are_checked_imported_and_exported(command: Command, tmp_path: Pat
     assert "33800" in command("rates", "export", "1").output
 
 
+def test_what_tickets_brought_is_paid_out_once(command: Command, sessions: sessionmaker[Session]) -> None:
+    with sessions.begin() as session:
+        ledger.ticket_sold(session, 1, Money(500, "EUR"), psp="test", payment_ref="p1", at=now_utc())
+    words = ("billing", "tickets-paid-out", "--account", "1", "--currency", "eur", "--by", "eve")
+    for amount, reference, status in (
+        ("3.00", "SEPA-1", 0), ("3.00", "SEPA-1", 0), ("2.01", "SEPA-2", 1), ("1.00", "SEPA-1", 1),
+        ("-1", "SEPA-3", 1), ("many", "SEPA-3", 1), ("NaN", "SEPA-3", 1), ("2.00", "SEPA-3", 0),
+    ):  # fmt: skip
+        told = command(*words, "--amount", amount, "--reference", reference)
+        assert (told.exit_code, isinstance(told.exception, SystemExit | None)) == (status, True), told.output
+    assert "bank" in command("billing", "trial-balance").output
+
+
 def test_the_books_agree_until_they_do_not(
     command: Command, sessions: sessionmaker[Session], engine: Engine
 ) -> None:

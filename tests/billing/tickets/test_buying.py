@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
 from billing import ledger, reconciliation
+from billing.calls import BillableCall
 from billing.ledger_errors import InsufficientFundsError
 from billing.money import Money
+from billing.payments import checkouts, refunds
 from billing.payments.errors import NotPossibleError
-from billing.payments.models import Refund
-from billing.tickets import listing, offers
+from billing.payments.gateway import CheckoutPaid, Declined
+from billing.payments.models import Checkout, Refund
+from billing.tickets import checks, listing, offers
 from billing.tickets.errors import (
     HasTicketError,
     NotOnSaleError,
@@ -20,6 +25,7 @@ from billing.tickets.errors import (
     TicketStateError,
     UnknownTicketError,
 )
+from billing.tickets.models import Ticket
 from billing.tickets.prices import OfferWishes
 from events import service
 from events.errors import BadEventError
@@ -335,3 +341,67 @@ def test_fast_forward_over_every_order_of_news(office: BoxOffice) -> None:
     assert set(office.states) == {"valid"}
     assert len(office.tokens) == len(office.mails) == len(office.tickets) == 6
     assert office.owed == 6 * 2500
+
+
+def test_what_does_not_agree_is_told(office: BoxOffice) -> None:
+    ticket = office.bought()
+    office.buy("c@example.org", key="form-2")
+    with office.sessions.begin() as session:
+        assert checks.mismatches(session) == []
+        row = session.get_one(Ticket, ticket.id)
+        row.token_id = None
+    with office.sessions.begin() as session:
+        assert [one.check for one in checks.mismatches(session)] == ["ticket-without-way"]
+        session.get_one(Ticket, ticket.id).state = "stuck"
+        session.get_one(Checkout, ticket.checkout_id).payment_ref = "other"
+    with office.sessions.begin() as session:
+        assert {one.check for one in checks.mismatches(session)} == {"ticket-unposted", "ticket-stuck"}
+        session.get_one(Ticket, ticket.id).state = "open"
+    with office.sessions.begin() as session:
+        found = reconciliation.reconcile(session, calls=NoCalls(), now=office.scene.now)
+    assert [one.check for one in found] == ["ticket-unknown"]
+
+
+class NoCalls:
+    """Nobody telephoned."""
+
+    def billable_between(self, *_: object) -> Iterator[BillableCall]:
+        return iter(())
+
+    def get_many(self, *_: object) -> list[BillableCall]:
+        return []
+
+    def of_session(self, *_: object) -> list[BillableCall]:
+        return []
+
+
+def test_a_declined_refund_is_marked_by_hand(office: BoxOffice) -> None:
+    ticket = office.bought()
+    scene = office.scene
+    with office.sessions.begin() as session:
+        scene.sales.send_back(
+            session, session.get_one(Ticket, ticket.id), actor="user 1", reason="Ill", now=scene.now
+        )
+        (row,) = session.scalars(select(Refund))
+        refunds.record(session, row.id, Declined(code="too_old", soft=False), now=scene.now,
+                       by_kind=scene.sales.by_kind)  # fmt: skip
+    assert (office.states, office.tokens, office.owed) == (["stuck"], [], 2500)
+    scene.tickets.refunded_outside(
+        scene.account_id, office.event_id, ticket.id, reason="by bank transfer", now=scene.now
+    )
+    assert (office.states, office.owed) == (["refunded"], 2500)
+    assert office.tickets[0].reason == "outside: by bank transfer"
+    assert len(office.mails) == 2
+
+
+def test_another_amount_than_was_asked_for(office: BoxOffice) -> None:
+    checkout = office.buy()
+    paid = CheckoutPaid(reference=checkout.public_id, ref="x", payment="p_1", amount=Money(1, "EUR"))
+    with office.sessions.begin() as session:
+        assert (
+            checkouts.apply(
+                session, checkout.id, paid, now=office.scene.now, by_kind=office.scene.sales.by_kind
+            )
+            == "paid"
+        )
+    assert (office.states, office.tokens, office.mails, office.owed) == (["stuck"], [], [], 1)
