@@ -13,14 +13,13 @@ from events.models import Event
 from events.personal_pins import grouped
 from events.registrations import Registered, RegistrationStatus
 from events.skins import Look, for_mail, look_of
+from events.wording import Number, language_of, nearest
 from mail.message import Mail
 from mail.outbox import enqueue
 from mail.texts import MailTexts
-from web.nearest import nearest_first
-from web.services import Services
+from web.services import Gateway, Services
 from web.site import formats
 
-NUMBERS = 3
 _TEMPLATES = {
     RegistrationStatus.PENDING: "registration_pending",
     RegistrationStatus.APPROVED: "registered",
@@ -51,7 +50,7 @@ def compose(services: Services, event: Event, found: Registered, *, language: st
     zone = person.timezone or event.timezone
     settings = {**DEFAULT_SETTINGS, **event.settings}
     by_phone = bool(settings["phonegateway_enabled"]) and made is not None
-    numbers = nearest_first(services.gateways, timezone=zone, accept_language=language) if by_phone else []
+    numbers = _nearest(services, zone=zone, language=language) if by_phone else []
     when = ""
     if event.starts_at is not None and not event.permanent_room:
         shown = formats.filters(language)
@@ -63,9 +62,19 @@ def compose(services: Services, event: Event, found: Registered, *, language: st
         "link": own_link(services, event, found),
         "token": made.token.token if made is not None and asks_for_token(event.access_type) else "",
         "pin": grouped(made.pin) if made is not None and made.pin is not None else "",
-        "numbers": numbers[:NUMBERS],
+        "numbers": numbers,
         "look": for_mail(look, public_url=services.public_url),
     }
     template = _TEMPLATES[RegistrationStatus(person.status)]
     name = f"{person.first_name} {person.last_name}".strip()
     return _mails.write(template, language, values, to=person.email, to_name=name)
+
+
+def _nearest(services: Services, *, zone: str, language: str) -> list[Gateway]:
+    """The few numbers that the person will most likely want: the same as in an invitation."""
+    by_number = {
+        Number(location=one.location, display=one.display, country=one.country, language=one.language): one
+        for one in services.gateways
+    }
+    found = nearest(list(by_number), zone=zone, language=language_of(language))
+    return [by_number[number] for number in found]

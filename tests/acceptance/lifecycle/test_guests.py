@@ -136,6 +136,8 @@ def test_who_registers_once_twice_and_again(
         assert program("Amy") in each.text
         assert "<script" not in each.html
         assert "<img src=x" not in each.html
+    near = [one["location"] for one in product.get("/v1/phone_gateways") if one["display"] in letter.text]
+    assert sorted(near) == ["Dublin", "London", "Paris"]  # her clock is that of Paris, her language English
     enter_by(visitor, letter.link("?t="), email="amy@example.org")
     visitor.here()
     assert visitor.names == ["amy"]
