@@ -71,7 +71,8 @@ def show(request: Request, url_name: str, services: AllServices, session: Reader
         session, session_id=who.session_id, participant_id=who.participant_id
     )  # fmt: skip
     values = {} if given is None else {"stars": str(given.stars), "comment": given.comment}
-    return _page(request, event, Form(values=values), key=key, may_rate=who is not None)
+    look = look_of(session, event)
+    return _page(request, event, look, Form(values=values), key=key, may_rate=who is not None)
 
 
 @last_router.post("/{url_name}/thanks")
@@ -80,6 +81,7 @@ def rate(request: Request, url_name: str, fields: PostedForm, services: AllServi
     with services.readers() as session:
         event = _event(session, url_name)
         who = _who(request, services, session, event, key)
+        look = look_of(session, event)
     if who is None:
         raise not_found("page")
     try:
@@ -96,7 +98,7 @@ def rate(request: Request, url_name: str, fields: PostedForm, services: AllServi
     except BadRatingError as refusal:
         said = texts(language_of(request)).gettext(SENTENCES[refusal.field])
         form = Form(values=fields, errors={refusal.field: said}, message=said)
-        return _page(request, event, form, key=key, may_rate=True, status=422)
+        return _page(request, event, look, form, key=key, may_rate=True, status=422)
     query = f"?done=rated&rate={quote(key)}" if key else "?done=rated"
     if own_page(event) is not None and not key:
         query = ""
@@ -137,11 +139,8 @@ def _who(request: Request, services: Services, session: Session, event: Event, k
 
 
 def _page(
-    request: Request, event: Event, form: Form, *, key: str, may_rate: bool, status: int = 200
+    request: Request, event: Event, look: Look, form: Form, *, key: str, may_rate: bool, status: int = 200
 ) -> Response:
-    services: Services = request.app.state.services
-    with services.readers() as session:
-        look = look_of(session, event)
     shown = ThanksPage(
         event_name=event.name,
         look=look,

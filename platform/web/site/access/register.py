@@ -27,7 +27,6 @@ from events.skins import Look, look_of
 from web import registration_mail
 from web.access import AllServices, Reader, transaction
 from web.errors import not_found
-from web.services import Services
 from web.site.forms import Form, text_of
 from web.site.i18n import N_, language_of, texts
 from web.site.limits import Rates
@@ -62,7 +61,8 @@ class RegisterPage:
 
 @router.get("/{url_name}/register")
 def show(request: Request, url_name: str, session: Reader) -> Response:
-    return _page(request, _event(session, url_name), Form())
+    event = _event(session, url_name)
+    return _page(request, event, look_of(session, event), Form())
 
 
 @router.post("/{url_name}/register")
@@ -72,6 +72,7 @@ def send(request: Request, url_name: str, fields: PostedForm, services: AllServi
     language = language_of(request)
     with services.readers() as session:
         event = _event(session, url_name)
+        look = look_of(session, event)
     thanks = RedirectResponse(f"/{event.url_name}/register?sent=1", status_code=303)
     if fields.get(HONEYPOT):
         return thanks
@@ -93,19 +94,16 @@ def send(request: Request, url_name: str, fields: PostedForm, services: AllServi
     except BadEventError as exc:
         message = texts(language).gettext(N_("Nothing is sent yet: please look at the marked fields."))
         form = Form(values=fields, errors=by_field(language, exc.problems), message=message)
-        return _page(request, event, form, status=422)
+        return _page(request, event, look, form, status=422)
     except RegistrationError:
         with services.readers() as session:
             event = _event(session, url_name)
-        return _page(request, event, Form(values=fields), status=409)
+        return _page(request, event, look, Form(values=fields), status=409)
     return thanks
 
 
-def _page(request: Request, event: Event, form: Form, *, status: int | None = None) -> Response:
+def _page(request: Request, event: Event, look: Look, form: Form, *, status: int | None = None) -> Response:
     custom = form_of(event.registration)
-    services: Services = request.app.state.services
-    with services.readers() as session:
-        look = look_of(session, event)
     accepting = custom.enabled and event.status == Status.ACTIVE
     page = RegisterPage(
         event_name=event.name,
