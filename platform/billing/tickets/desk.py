@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -33,6 +34,7 @@ MAIL_AGAIN_AFTER = timedelta(minutes=10)
 MAILS_MAX = 20
 """How often a way in is mailed because somebody asks; organisers stop there, too."""
 _KINDS = frozenset({TICKET})
+_PUBLIC_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,8 @@ def own(session: Session, account_id: int, event_id: int, ticket_id: int) -> Tic
 
 
 def _find(session: Session, public_id: str) -> Bought:
+    if _PUBLIC_ID.fullmatch(public_id) is None:
+        raise UnknownTicketError("there is no such ticket")
     query = select(Ticket, Checkout).join(Checkout, Checkout.id == Ticket.checkout_id)
     row = session.execute(query.where(Checkout.public_id == public_id)).one_or_none()
     if row is None:

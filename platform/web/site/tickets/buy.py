@@ -219,7 +219,7 @@ def _page(
 
 
 def _event(session: Session, url_name: str) -> Event:
-    event = find_event(session, url_name)
+    event = find_event(session, url_name) if url_name.isprintable() else None
     if event is None:
         raise not_found("page")
     return event

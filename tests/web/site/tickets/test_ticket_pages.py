@@ -232,3 +232,14 @@ def test_in_french(shop: Shop) -> None:
     assert "25,00\u00a0€" in text
     shop.buyer.get(shop.pay(shop.buy(page)))
     assert shop.mails()[0].subject.startswith("Votre billet")
+
+
+def test_zero_bytes_are_no_error_of_ours(shop: Shop) -> None:
+    shop.plan()
+    assert shop.buyer.get("/tickets/%00/go").status_code == 404
+    assert shop.buyer.get("/tickets/a%00b/state").status_code == 404
+    assert shop.buyer.get("/a%00b/ticket").status_code == 404
+    page, _ = shop.form()
+    fields = {"price": "25.00 EUR", "first_name": "a\x00b", "last_name": "c", "email": "a\x00@example.org"}
+    answer = post(shop.buyer, f"/{shop.url}/ticket", {**fields, "key": "form-\x00"}, page=page)
+    assert answer.status_code == 422
