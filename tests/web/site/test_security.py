@@ -38,7 +38,7 @@ def test_no_form_without_its_token(path: str, ann: Person, bob: Person) -> None:
         {"csrf_token": ""},
         {"csrf_token": "x" * 43},
         {"csrf_token": theirs},
-        {"csrf_token": "é\x00"},
+        {"csrf_token": "é"},
     ):
         answer = ann.client.post(path, data={"name": "x", **fields})
         assert answer.status_code == 403
