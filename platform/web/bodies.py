@@ -49,7 +49,8 @@ async def _fields(request: Request, body: bytes, fields_max: int) -> dict[str, A
     try:
         if kind in ("application/x-www-form-urlencoded", ""):
             return nest(
-                parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=fields_max), fields_max
+                parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=fields_max, errors="strict"),
+                fields_max,
             )
         if kind == "multipart/form-data":
             return nest(await _multipart(request, body, fields_max), fields_max)

@@ -63,11 +63,14 @@ def list_contacts(caller: Caller, session: Reader, page: Page = 1) -> list[Conta
 def add(caller: Caller, fields: Fields, session: Writer, services: AllServices) -> ContactAnswer:
     """Add somebody, or fill in what is known of somebody with that address."""
     group = fields.get("group")
+    for name in ("group", "country"):
+        if fields.get(name) is not None and not isinstance(fields[name], str):
+            raise bad_fields((name, "must be text"))
     try:
         contact, _fresh = service.save(
             session, account_id=caller.id, fields=parse_contact(fields), now=services.now()
         )
-        if isinstance(group, str) and group.strip():
+        if group is not None and group.strip():
             made = service.make_group(session, account_id=caller.id, name=group, now=services.now())
             service.add_to_group(session, made, [contact])
     except BadContactError as exc:

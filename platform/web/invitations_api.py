@@ -30,7 +30,7 @@ class Attendee(BaseModel):
 class InvitationWishes(BaseModel):
     """Whom to invite. As a form: `attendees[0][email]=ann@example.org`."""
 
-    attendees: list[Attendee] = Field(min_length=1, max_length=ATTENDEES_MAX, description="Whom.")
+    attendees: list[Attendee] = Field(min_length=1, description=f"Whom: up to {ATTENDEES_MAX}.")
     role: Literal["listener", "presenter", "host"] | None = Field(None, description="Default: `listener`.")
     message: str | None = Field(None, description="A few words of your own.")
 

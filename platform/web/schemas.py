@@ -31,7 +31,7 @@ class AgendaItem(BaseModel):
     """One line of an agenda."""
 
     time: str = Field("", description="`hh:mm` on the clocks of `timezone`, or empty.")
-    title: str = Field(description="1 to 200 characters.")
+    title: str = Field(min_length=1, max_length=200, description="What comes.")
 
 
 class TicketOffer(BaseModel):
@@ -63,7 +63,7 @@ class Conference(BaseModel):
     name_url: str = Field(description="Last part of `room_url`.")
     starts_at: str | None = Field(description="Planned start, ISO 8601, on the clocks of `timezone`.")
     ends_at: str | None = Field(description="Planned end, ISO 8601, on the clocks of `timezone`.")
-    access_type: int = Field(description="1 open, 2 password, 3 token.")
+    access_type: int = Field(description="1 open, 2 password, 3 token, 4 ticket that is paid for.")
     lobby_enabled: bool
     lobby_description: str = Field(description="Message for those who wait.")
     registration_enabled: int = Field(description="1 when people register before the event.")
@@ -113,7 +113,7 @@ class Deleted(BaseModel):
 
 class Registration(BaseModel):
     enabled: bool | None = Field(None, description="Whether people register before the event.")
-    template: int | None = Field(None, description="Number of the registration form.")
+    template: int | None = Field(None, ge=1, le=1_000, description="Number of the registration form.")
 
 
 class SettingsWishes(BaseModel):
@@ -149,7 +149,9 @@ class ConferenceWishes(BaseModel):
     permanent_room: bool | None = Field(
         None, description="1: can be used again and again; 0 (default): once."
     )
-    access_type: int | None = Field(None, description="1 open (default), 2 password, 3 token.")
+    access_type: int | None = Field(
+        None, ge=1, le=4, description="1 open (default), 2 password, 3 token, 4 ticket that is paid for."
+    )
     password: str | None = Field(
         None, min_length=4, max_length=128, description="Required when `access_type` is 2."
     )
@@ -174,7 +176,10 @@ class ConferenceWishes(BaseModel):
         None, examples=["Europe/Paris"], description="One of `time_zone_list`; default `UTC`."
     )
     skin_id: int | None = Field(
-        None, description="One of `conferences/skins`; another number means the account's default."
+        None,
+        ge=1,
+        le=1_000_000,
+        description="One of `conferences/skins`; another number means the account's default.",
     )
     agenda: list[AgendaItem] | None = Field(
         None, description="What comes when; as text: one line each, `10:00 Welcome`. Empty: none."
