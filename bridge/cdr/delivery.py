@@ -2,8 +2,8 @@
 
 Delivering the same lines again changes nothing: a final record is inserted under its UNIQUE key or not at
 all, an open call is inserted or brought up to date, and closing removes it.  So the journal may be replayed
-from any earlier point after a crash. Whoever wants to hear of records is told in the same transaction, and only of
-those that it made new.
+from any earlier point after a crash. Whoever wants to hear of records is told in the same transaction, and
+only of those that it made new.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from events.schedule import countries
+from events.places import country_of
 from web.services import Gateway
 
 
@@ -17,7 +17,7 @@ def nearest_first(
     gateways: Sequence[Gateway], *, timezone: str | None, accept_language: str | None
 ) -> list[Gateway]:
     """All numbers in order. `timezone`: IANA name; `accept_language`: the header (RFC 9110 §12.5.4)."""
-    of_zone = {country for country, zones in countries().items() if timezone in zones} if timezone else set()
+    of_zone = country_of(timezone) if timezone else None
     tags = [
         tag.split(";")[0].strip().lower().split("-") for tag in (accept_language or "")[:500].split(",")[:10]
     ]
@@ -25,7 +25,7 @@ def nearest_first(
     spoken = {tag[0] for tag in tags}
 
     def distance(gateway: Gateway) -> int:
-        if gateway.country in of_zone:
+        if gateway.country == of_zone:
             return 0
         if gateway.country in of_languages:
             return 1
