@@ -144,11 +144,17 @@ class TicketSales:
         session.flush()
 
     def disputed(self, session: Session, checkout: Checkout, *, won: bool, now: datetime) -> None:
-        """The token is taken away, and given back with the money."""
+        """The token is taken away, and given back with the money. Whoever has bought another ticket meanwhile
+        keeps that one, and the money goes back.
+        """
         ticket = _of_checkout(session, checkout)
         if not won and ticket.state == State.VALID:
             ticket.state, ticket.reason = State.DISPUTED, Reason.CHARGEBACK
             _revoke(session, ticket, now=now)
+        elif won and ticket.state == State.DISPUTED and has_ticket(session, ticket.event_id, ticket.email):
+            self.send_back(
+                session, ticket, actor="system", reason=Reason.DUPLICATE, now=now, even_if_spent=True
+            )
         elif won and ticket.state == State.DISPUTED:
             ticket.state, ticket.reason = State.VALID, ""
             assert ticket.token_id is not None

@@ -271,6 +271,22 @@ def test_a_chargeback_takes_the_token_away_and_winning_gives_it_back(office: Box
     assert (len(office.tokens), office.owed) == (1, 2500)
 
 
+def test_who_bought_again_during_a_dispute_gets_the_first_price_back_when_it_is_won(office: BoxOffice) -> None:
+    office.bought(key="form-1")
+    ref = next(iter(office.scene.gateway.list_transactions(START, START.replace(year=2030)))).ref
+    line = office.scene.till.dispute(ref, fee=1500)
+    office.scene.deliver()
+    office.bought(key="form-2")
+    office.scene.till.win(line["id"])
+    office.scene.deliver()
+    assert (office.states, len(office.tokens)) == (["refunding", "valid"], 1)
+    office.scene.run()
+    office.scene.deliver()
+    assert (office.states, len(office.tokens), office.owed) == (["refunded", "valid"], 1, 2500)
+    with pytest.raises(HasTicketError):
+        office.buy(key="form-3")
+
+
 def test_tickets_of_others_do_not_exist(office: BoxOffice) -> None:
     ticket = office.bought()
     desk, now = office.scene.tickets, office.scene.now
