@@ -18,7 +18,7 @@ from tests.phones.rtp_phone import RtpPhone
 from tests.phones.visitor import Chromiums, Visitor
 from tests.support.product import Product
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 AT_ONCE_S = 1.0
 SWITCH_S = 0.3
@@ -113,7 +113,6 @@ def test_what_is_typed_shows_on_the_page(event: Event, capsys: pytest.CaptureFix
     assert statistics.median(took) < AT_ONCE_S
 
 
-@pytest.mark.slow
 def test_what_is_clicked_reaches_the_telephone(event: Event, capsys: pytest.CaptureFixture[str]) -> None:
     ann, bob, wes = event.ann, event.bob, event.wes
     wes.click("#start")

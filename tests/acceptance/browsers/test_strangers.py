@@ -15,7 +15,7 @@ from tests.phones.caller import until
 from tests.phones.visitor import Chromiums, Visitor
 from tests.support.product import Product, Room
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 PROGRAM = '=HYPERLINK("http://x")<img src=x onerror="window.broken=1"><script>window.broken=1</script>'
 ORDERS: tuple[dict[str, Any], ...] = (

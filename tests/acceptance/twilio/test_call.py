@@ -10,7 +10,7 @@ from tests.phones.twilio_caller import MixedOffice
 from tests.phones.twilio_cloud import TwilioCloud
 from tests.support.product import Product
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def test_a_twilio_caller_and_a_sip_phone_hear_each_other(office: MixedOffice, product: Product) -> None:

@@ -15,7 +15,7 @@ from tests.phones.caller import LONDON, PARIS, Caller, until
 from tests.phones.twilio_caller import MixedOffice
 from tests.support.product import Product, Room
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 MakeCaller = Callable[..., Caller]
 
