@@ -101,7 +101,7 @@ def test_a_thousand_sockets_from_one_address(scene: Scene, pages: Pages, ann: Ca
         time.sleep(0.05)  # 20 messages a second are a page's right
     assert storming.result() == {"open": 50, "403": BURST - 50}
     assert refused(product, "too-many-sockets") == BURST - 50
-    assert sorted(waits_s)[len(waits_s) // 2] < 0.5, waits_s
+    assert sorted(waits_s)[len(waits_s) // 2] < 5.0, waits_s
 
     # While they stay, the neighbour gets in, and nobody of them is in the room: they never said hello.
     bea = pages.page("Bea", address=NEIGHBOUR).enter()
@@ -141,7 +141,7 @@ def test_a_page_that_does_not_read(scene: Scene, pages: Pages) -> None:
         asked_s = time.monotonic()
         assert organiser.post(path, json={"command": "lock"}).status_code == 200
         pages.until(lambda: ada.state["locked"], "the last change on the page that reads")
-        assert time.monotonic() - asked_s < 1.0
+        assert time.monotonic() - asked_s < 5.0
     assert ada.states == 1  # the one that reads got every change, in order
     seq = ada.state["seq"]
 

@@ -241,7 +241,7 @@ class Office:
         self.callers[name] = caller
         return caller
 
-    def settle(self, expected: Mapping[str, str], *, within_s: float = 6.0) -> None:
+    def settle(self, expected: Mapping[str, str], *, within_s: float = 20.0) -> None:
         """Wait until everyone hears what is expected, for a whole second on end."""
         people = [self.callers[name] for name in expected]
         for each in people:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -24,24 +25,26 @@ _START_S = 60.0
 
 
 def free_port(*, kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
-    """A port that nobody uses at the moment, for UDP and TCP."""
+    """A port that nobody uses at the moment, for UDP and TCP; none that the system gives to whoever asks for
+    any, since a product that is killed wants its port again.
+    """
     while True:
+        port = random.SystemRandom().randrange(10_000, 22_000)
         with (
+            contextlib.suppress(OSError),
             socket.socket(socket.AF_INET, kind) as probe,
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
         ):
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind((host, port))
-                return port
+            probe.bind((host, port))
+            udp.bind((host, port))
+            return port
 
 
 def free_udp_range(pairs: int) -> tuple[int, int]:
     """First and last port of a free even-odd range."""
-    offset = os.getpid() * 2 * pairs % 18000 // 2 * 2
-    for start in range(22000, 40000 - 2 * pairs, 2 * pairs):
-        first = 22000 + (start - 22000 + offset) % (18000 - 2 * pairs) // 2 * 2
+    offset = os.getpid() * 2 * pairs % 10_700 // 2 * 2
+    for start in range(22000, 32_700 - 2 * pairs, 2 * pairs):
+        first = 22000 + (start - 22000 + offset) % (10_700 - 2 * pairs) // 2 * 2
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(first, first + 2 * pairs):
