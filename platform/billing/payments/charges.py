@@ -304,16 +304,12 @@ def lock_account(session: Session, charge: Charge, *, psp: str = "") -> None:
 def in_flight(session: Session, account_id: int, currency: str) -> int:
     """Minor units that open attempts are collecting."""
     query = select(func.sum(Attempt.amount)).join(Charge, Charge.id == Attempt.charge_id)
-    return (
-        session.scalar(
-            query.where(
-                Charge.account_id == account_id,
-                Attempt.currency == currency,
-                Attempt.state.in_(("started", "action")),
-            )
-        )
-        or 0
+    mine = query.where(
+        Charge.account_id == account_id,
+        Attempt.currency == currency,
+        Attempt.state.in_(("started", "action")),
     )
+    return int(session.scalar(mine) or 0)  # PostgreSQL adds up bigints to a numeric
 
 
 def owed_now(session: Session, account_id: int, currency: str) -> int:

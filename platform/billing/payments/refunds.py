@@ -110,28 +110,18 @@ def request(
     source = purposes.of(by_kind, paid.kind).refunds_from
     name = AccountName(source, str(paid.account_id), amount.currency)
     account = posting.lock(session, [name])[name]
-    sent = (
-        session.scalar(
-            select(func.sum(Refund.amount)).where(
-                Refund.psp == psp, Refund.payment_ref == payment, Refund.state != "declined"
-            )
-        )
-        or 0
-    )
+    of_payment = (Refund.psp == psp, Refund.payment_ref == payment, Refund.state != "declined")
+    sent = int(session.scalar(select(func.sum(Refund.amount)).where(*of_payment)) or 0)
     if not 0 < amount.minor <= paid.amount.minor - sent or amount.currency != paid.amount.currency:
         left = Money(paid.amount.minor - sent, paid.amount.currency)
         raise NotPossibleError(f"of this payment {left} can go back")
-    pending = (
-        session.scalar(
-            select(func.sum(Refund.amount)).where(
-                Refund.account_id == paid.account_id,
-                Refund.source == source,
-                Refund.currency == amount.currency,
-                Refund.state == "started",
-            )
-        )
-        or 0
+    of_account = (
+        Refund.account_id == paid.account_id,
+        Refund.source == source,
+        Refund.currency == amount.currency,
+        Refund.state == "started",
     )
+    pending = int(session.scalar(select(func.sum(Refund.amount)).where(*of_account)) or 0)
     if account.available - pending < amount.minor and not even_if_spent:
         left = Money(account.available - pending, amount.currency)
         raise NotPossibleError(f"{source} has {left} to give back")

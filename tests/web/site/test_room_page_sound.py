@@ -123,9 +123,18 @@ def heard_within(gate: SoundGate, page: Page, *, seconds: float) -> int:
     return gate.packets - before
 
 
+def heard_soon(gate: SoundGate, page: Page) -> None:
+    """The server hears a second and a half of sound, if slowly on a busy machine."""
+    before, waits = gate.packets, 0
+    while gate.packets < before + 75:
+        assert waits < 100, f"{gate.packets - before} frames in ten seconds"
+        page.wait_for_timeout(100)
+        waits += 1
+
+
 def test_i_am_heard_and_hear(page: Page, gate: SoundGate) -> None:
     expect(page.locator("#reason b")).to_have_text("You are live")
-    assert heard_within(gate, page, seconds=1.5) > 30
+    heard_soon(gate, page)
     assert gate.loudest > 300
     level = page.evaluate(
         """async () => {
@@ -149,7 +158,7 @@ def test_muted_means_that_nothing_is_sent(page: Page, gate: SoundGate, site: Roo
     assert heard_within(gate, page, seconds=1.5) <= 1
     page.keyboard.press("m")
     expect(page.locator("#room")).to_have_attribute("data-speak", "1")
-    assert heard_within(gate, page, seconds=1.5) > 30
+    heard_soon(gate, page)
     site.apply(c.SetMode(mode=AudioMode.LISTEN_ONLY, by=c.ORGANISER))
     expect(page.locator("#room")).to_have_attribute("data-speak", "0")
     page.wait_for_timeout(500)
@@ -160,7 +169,7 @@ def test_muted_means_that_nothing_is_sent(page: Page, gate: SoundGate, site: Roo
 def test_a_reload_brings_the_sound_back(page: Page, gate: SoundGate) -> None:
     page.reload()
     expect(page.locator("#room")).to_have_attribute("data-peer", "connected")
-    assert heard_within(gate, page, seconds=1.5) > 30
+    heard_soon(gate, page)
     assert len(gate.peers) == 2
 
 
@@ -168,4 +177,4 @@ def test_a_peer_that_vanishes_is_replaced(page: Page, gate: SoundGate, site: Roo
     site.call_async(gate.peers[0].close())
     expect(page.locator("#room")).not_to_have_attribute("data-peer", "connected", timeout=20_000)
     expect(page.locator("#room")).to_have_attribute("data-peer", "connected", timeout=30_000)
-    assert heard_within(gate, page, seconds=1.5) > 30
+    heard_soon(gate, page)
