@@ -11,7 +11,7 @@ from tests.phones.ear import Ear
 from tests.phones.visitor import Chromiums, Visitor
 from tests.support.product import Product, Room
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 LIMIT = 3
 """People up to which this product allows a discussion."""
@@ -127,7 +127,6 @@ def test_stop_and_start_again_then_end_for_all(event: Event) -> None:
     event.room.becomes(started=False)
 
 
-@pytest.mark.slow
 def test_a_full_event_and_the_limit_of_a_discussion(
     office: Office, browsers: Chromiums, product: Product
 ) -> None:

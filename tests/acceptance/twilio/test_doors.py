@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import secrets
@@ -17,7 +18,7 @@ from tests.phones.twilio_cloud import PUBLIC, TwilioCloud, signature, wait_until
 from tests.phones.twilio_phone import TwilioCall
 from tests.support.product import Product
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 MEDIA = "wss://bridge.example.org/twilio/media"
 
@@ -213,8 +214,9 @@ def test_a_call_outlives_some_nonsense_on_its_socket_but_not_any_amount(
             socket.send(text)
         socket.send(json.dumps({"event": "media", "media": {"payload": frame}, "streamSid": "MZ1"}))
         assert json.loads(socket.recv(timeout=10))["event"] == "media"
-        for _ in range(30):
-            socket.send("{")
+        with contextlib.suppress(ConnectionClosed):  # it may hang up before all is said
+            for _ in range(30):
+                socket.send("{")
         assert closed_with(socket) == 1003
     assert "<Connect>" in cloud.hook(product.url, "/twilio/again", call.fields()).text
     cloud.hook(product.url, "/twilio/status", call.fields(CallStatus="completed"))
