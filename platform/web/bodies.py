@@ -120,21 +120,19 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-async def _multipart(request: Request, body: bytes, fields_max: int) -> list[tuple[str, str]]:
-    sent = False
+def replayed(request: Request, body: bytes) -> Request:
+    """The request with the body that was read from it, to be taken apart by `form`."""
+    messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Message:
-        nonlocal sent
-        message = (
-            {"type": "http.disconnect"}
-            if sent
-            else {"type": "http.request", "body": body, "more_body": False}
-        )
-        sent = True
-        return message
+        return next(messages, {"type": "http.disconnect"})
 
+    return Request(request.scope, receive)
+
+
+async def _multipart(request: Request, body: bytes, fields_max: int) -> list[tuple[str, str]]:
     try:
-        async with Request(request.scope, receive).form(max_files=0, max_fields=fields_max) as form:
+        async with replayed(request, body).form(max_files=0, max_fields=fields_max) as form:
             return [(name, value) for name, value in form.multi_items() if not isinstance(value, UploadFile)]
     except (HTTPException, KeyError) as exc:
         raise BadFormError("the parts cannot be told apart") from exc

@@ -1,4 +1,4 @@
-"""A form with a file: the only one of the site, so its body is read here and not with the others.
+"""A form with a price list: its body is read here and not with the others.
 
 The same rules hold as for other forms (`security.read_posted`): so many a minute, only from our own pages.
 The body is bounded before it is taken apart.
@@ -13,10 +13,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.types import Message
 
 from billing.deck_import import FILE_BYTES_MAX
 from web.access import AllServices
+from web.bodies import replayed
 from web.errors import ApiError
 from web.site import csrf
 from web.site.security import address_of, limits_of, too_many
@@ -55,19 +55,10 @@ PostedUpload = Annotated[Upload, Depends(read_upload)]
 
 
 async def _parts(request: Request, body: bytes) -> Upload:
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
     fields: dict[str, str] = {}
     name, content = "", b""
     try:
-        async with Request(request.scope, receive).form(max_files=1, max_fields=30) as form:
+        async with replayed(request, body).form(max_files=1, max_fields=30) as form:
             for key, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     name, content = value.filename or "", await value.read()
